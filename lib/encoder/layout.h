@@ -1,0 +1,53 @@
+/* The parameters of a model: names, shapes, and where each lies in one array. No numbers. */
+#ifndef MLM_ENCODER_LAYOUT_H
+#define MLM_ENCODER_LAYOUT_H
+
+#include <stdbool.h>
+
+#include "mlm/mlm.h"
+
+enum { MLM__INIT_NORMAL, MLM__INIT_ONES, MLM__INIT_ZEROS };
+
+typedef struct mlm__parameter {
+    char name[96];    /* Hugging Face's, with "bert." and "cls." */
+    int32_t ndim;     /* 1 or 2 */
+    int64_t shape[2]; /* of a vector: {length, 1} */
+    size_t offset;    /* in numbers from the array's start */
+    size_t count;
+    bool decay;       /* weight decay applies: neither a bias nor of a layer norm */
+    int32_t init;     /* MLM__INIT_... */
+} mlm__parameter;
+
+/* Offsets of a weight and the bias that goes with it. */
+typedef struct mlm__affine {
+    size_t weight, bias;
+} mlm__affine;
+
+typedef struct mlm__layer_layout {
+    mlm__affine qkv; /* query, key and value one after the other: weight [3H,H], bias [3H] */
+    mlm__affine attention_output, attention_norm;
+    mlm__affine intermediate, output, output_norm;
+} mlm__layer_layout;
+
+typedef struct mlm__layout {
+    mlm_encoder_config config;
+    size_t count; /* of parameters */
+    mlm__parameter *parameters; /* in the order of BertForMaskedLM or BertForPreTraining */
+    /* Numbers in an array of all parameters. Between them lies padding, so that each but key and
+       value begins at a multiple of 64 bytes of float; it stays zero in parameters, gradients and
+       moments alike. */
+    size_t size;
+    size_t word_embeddings, position_embeddings, token_type_embeddings;
+    mlm__affine embeddings_norm;
+    mlm__layer_layout *layers;                  /* [L] */
+    mlm__affine pooler, sentence;               /* with config.sentence_head only */
+    mlm__affine transform, transform_norm;      /* prediction head */
+    size_t prediction_bias;                     /* [V]; the decoder is word_embeddings */
+} mlm__layout;
+
+/* config is valid. The layout is freed with the runtime it was made with. */
+mlm_status mlm__layout_create(mlm_runtime *runtime, const mlm_encoder_config *config,
+    mlm__layout **out);
+void mlm__layout_free(mlm_runtime *runtime, mlm__layout *layout);
+
+#endif
