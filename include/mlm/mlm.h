@@ -1,18 +1,18 @@
 /*
- * mlm.h - BERT masked-language-model pre-training in C.
- *
- * DRAFT of the public interface. It fixes the shape: the handles, the verbs, the
- * batch, the rules. What writing real callers shows to be missing is added in the
- * same form; what proves useless is dropped before 1.0.
+ * mlm.h - BERT masked-language-model pre-training in C. Interface 0.1: the shape
+ * stands (handles, verbs, batch, rules); before 1.0 a change counts MLM_ABI_VERSION
+ * up.
  *
  * Text flows through five handles, and this header reads in that order:
  *
  *   text --tokenizer--> tokens --corpus--> batches --masker--> masked batches
  *        --encoder--> hidden states, loss --trainer--> updated parameters
  *
- * On the first day six functions are all you need: mlm_tokenizer_load,
- * mlm_corpus_open, mlm_masker_apply, mlm_encoder_create, mlm_trainer_accumulate,
- * mlm_trainer_update (and mlm/compose.h, which puts them together).
+ * On the first day nine functions are all you need. Five make the handles:
+ * mlm_tokenizer_load, mlm_corpus_open, mlm_masker_create, mlm_encoder_create,
+ * mlm_trainer_create. Four are the training loop: mlm_corpus_next,
+ * mlm_masker_apply, mlm_trainer_accumulate, mlm_trainer_update. mlm/compose.h puts
+ * them together.
  *
  * Rules that hold for every function, so that they are said once:
  *
@@ -26,8 +26,9 @@
  *              H hidden width, V vocabulary size, M labelled or asked tokens,
  *              K top-k.
  *   Inputs     are read during the call and never kept.
- *   Views      (batches filled by the library, tensors, strings) last until the
- *              next call on the handle that gave them, or its _free.
+ *   Views      (batches filled by the library, tensors) last until the next call
+ *              on the handle that gave them, or its _free; strings of a tokenizer
+ *              as long as the tokenizer.
  *   Handles    keep what they were built from alive: _free in any order, once;
  *              _free(NULL) does nothing.
  *   Threads    A runtime, a tokenizer: any number of threads at once. Any other
@@ -77,11 +78,10 @@ extern "C" {
 
 /* ---- library ------------------------------------------------------------ */
 
-/* Negative: nothing happened. Zero and above: it did. */
+/* Negative: nothing happened, and mlm_last_error() says why. */
 typedef enum mlm_status {
     MLM_OK = 0,
     MLM_END = 1,              /* the corpus has no further batch             */
-    MLM_STOPPED = 2,          /* a callback asked to stop                    */
     MLM_ERR_ARGUMENT = -1,    /* a bug in the caller: NULL, range, order     */
     MLM_ERR_MEMORY = -2,      /* the allocator returned NULL                 */
     MLM_ERR_IO = -3,          /* the system or a read callback refused       */
@@ -93,7 +93,8 @@ typedef enum mlm_status {
     MLM_ERR_COMM = -9,        /* a collective callback failed                */
     MLM_ERR_NOT_FOUND = -10,  /* no such file or directory                   */
     MLM_ERR_MISMATCH = -11,   /* not what the checkpoint was trained with    */
-    MLM_ERR_INTERNAL = -12    /* a bug in libmlm                             */
+    MLM_ERR_INTERNAL = -12,   /* a bug in libmlm                             */
+    MLM_STOPPED = -13         /* a progress callback asked to stop           */
 } mlm_status;
 
 enum { MLM_CONTINUE = 1 };
@@ -108,8 +109,8 @@ MLM_API const char *mlm_last_error(void);
 /* ---- structs: one rule for all ------------------------------------------- *
  * The first member is struct_size. Options: mlm_x_options_init(&o, sizeof o)
  * fills exactly that many bytes with defaults; change members; pass &o.
- * Results: mlm_batch b = {sizeof b}, or mlm_batch_init; the library writes no
- * further than struct_size.
+ * Results: mlm_x_init(&x, sizeof x) too; the library writes no further than
+ * struct_size.
  * Structs only grow, at the end. A member that was appended later means, when
  * zero, what the library did before it existed. Non-zero bytes that a library
  * does not know are MLM_ERR_UNSUPPORTED, a struct_size of 0 MLM_ERR_ARGUMENT.
@@ -192,13 +193,18 @@ MLM_API MLM_CHECK mlm_status mlm_tokenizer_load(mlm_runtime *runtime, const char
 /* From V strings in memory; the position is the id. */
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_create(mlm_runtime *runtime, const char *const *tokens,
     size_t V, const mlm_tokenizer_options *options, mlm_tokenizer **out);
-/* Learns a vocabulary. Memory grows with the distinct words, not with the text. */
+/* Learns a vocabulary from files, or from what read gives. Memory grows with the
+   distinct words, not with the text. */
+MLM_API MLM_CHECK mlm_status mlm_tokenizer_train_files(mlm_runtime *runtime, const char *const *paths,
+    size_t path_count, const mlm_vocab_options *vocab, const mlm_tokenizer_options *options,
+    mlm_tokenizer **out);
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_train(mlm_runtime *runtime, mlm_read_fn read, void *user,
     const mlm_vocab_options *vocab, const mlm_tokenizer_options *options, mlm_tokenizer **out);
 /* Writes vocab.txt, tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_save(const mlm_tokenizer *tokenizer, const char *directory);
-/* ids [capacity]; spans [capacity,2], bytes of text from and to, or NULL. At most
-   length + 2 tokens. MLM_ERR_CAPACITY leaves the need in *count. */
+/* ids [capacity]; spans [capacity,2], bytes of text from and to (0 and 0 of an added
+   [CLS] or [SEP]), or NULL. At most length + 2 tokens. MLM_ERR_CAPACITY leaves the
+   need in *count. */
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_encode(const mlm_tokenizer *tokenizer, const char *text,
     size_t length, const mlm_encode_options *options, int32_t *ids, int32_t *spans, size_t capacity,
     size_t *count);
@@ -274,14 +280,16 @@ typedef struct mlm_corpus_info {
     uint32_t reserved0;
     int64_t bytes, documents, sentences, sequences, tokens;
     int64_t unknown_tokens, truncated_tokens, duplicate_lines, invalid_bytes;
-    double unigram_entropy;  /* nats: the loss of guessing by frequency           */
+    double unigram_entropy;  /* nats: the loss of guessing by frequency, over the */
+                             /* tokens that may be masked                         */
 } mlm_corpus_info;
 
 MLM_API void mlm_corpus_options_init(mlm_corpus_options *options, size_t size);
+MLM_API void mlm_corpus_info_init(mlm_corpus_info *info, size_t size);
 /* Reads the texts once, here; paths need not exist afterwards. */
-MLM_API MLM_CHECK mlm_status mlm_corpus_open(mlm_runtime *runtime, mlm_tokenizer *tokenizer,
+MLM_API MLM_CHECK mlm_status mlm_corpus_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     const char *const *paths, size_t path_count, const mlm_corpus_options *options, mlm_corpus **out);
-MLM_API MLM_CHECK mlm_status mlm_corpus_read(mlm_runtime *runtime, mlm_tokenizer *tokenizer,
+MLM_API MLM_CHECK mlm_status mlm_corpus_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     mlm_read_fn read, void *user, const mlm_corpus_options *options, mlm_corpus **out);
 MLM_API MLM_CHECK mlm_status mlm_corpus_get_info(const mlm_corpus *corpus, mlm_corpus_info *out);
 /* Position p of the stream is sequence p mod sequences of epoch p div sequences.
@@ -318,7 +326,7 @@ typedef struct mlm_masker_options {
 } mlm_masker_options;
 
 MLM_API void mlm_masker_options_init(mlm_masker_options *options, size_t size);
-MLM_API MLM_CHECK mlm_status mlm_masker_create(mlm_runtime *runtime, mlm_tokenizer *tokenizer,
+MLM_API MLM_CHECK mlm_status mlm_masker_create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     const mlm_masker_options *options, mlm_masker **out);
 /* The arrays of out are the masker's own: batch may go. Labels of batch are replaced. */
 MLM_API MLM_CHECK mlm_status mlm_masker_apply(mlm_masker *masker, const mlm_batch *batch, mlm_batch *out);
@@ -375,6 +383,10 @@ typedef struct mlm_metrics {
 } mlm_metrics;
 
 MLM_API void mlm_encoder_config_init(mlm_encoder_config *config, size_t size);
+/* From config.json or a directory that has one. What the file does not name stays
+   as *config has it: mlm_encoder_config_init comes first. */
+MLM_API MLM_CHECK mlm_status mlm_encoder_config_load(mlm_runtime *runtime, const char *path,
+    mlm_encoder_config *config);
 MLM_API void mlm_encoder_options_init(mlm_encoder_options *options, size_t size);
 MLM_API void mlm_tensor_init(mlm_tensor *tensor, size_t size);
 MLM_API void mlm_metrics_init(mlm_metrics *metrics, size_t size);
