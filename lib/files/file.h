@@ -1,0 +1,37 @@
+/* Reading files, with pread and never mapped: a file that shrinks behind a mapping kills the host.
+   Every message begins with the path. */
+#ifndef MLM_FILES_FILE_H
+#define MLM_FILES_FILE_H
+
+#include <stdbool.h>
+
+#include "mlm/mlm.h"
+
+typedef struct mlm__file {
+    int fd;
+    int64_t size; /* when it was opened */
+    char *path;
+    mlm_runtime *runtime; /* borrowed */
+} mlm__file;
+
+/* Opens a regular file. MLM_ERR_NOT_FOUND when there is none; anything else in its place is
+   MLM_ERR_IO. */
+mlm_status mlm__file_open(mlm_runtime *runtime, const char *path, mlm__file *out);
+/* Reads size bytes from offset on; MLM_ERR_IO when the file ends before. */
+mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer, size_t size);
+void mlm__file_close(mlm__file *file);
+
+/* A whole file and a final zero byte; one of more than limit bytes is MLM_ERR_FORMAT. */
+mlm_status mlm__file_read_all(mlm_runtime *runtime, const char *path, size_t limit, char **data,
+    size_t *size);
+
+/* "directory/name", or name alone where directory is empty. NULL: no memory. */
+char *mlm__path_join(mlm_runtime *runtime, const char *directory, const char *name);
+bool mlm__path_is_directory(const char *path);
+bool mlm__path_exists(const char *path);
+
+/* Sets "path: cannot <what>: <the system's reason>" from an errno and returns its status:
+   MLM_ERR_NOT_FOUND, MLM_ERR_MEMORY or MLM_ERR_IO. */
+mlm_status mlm__file_error(const char *path, const char *what, int number);
+
+#endif

@@ -1,0 +1,32 @@
+/* JSON, over jansson. Its trees are malloc's: freed before the public call returns. */
+#ifndef MLM_FILES_JSON_H
+#define MLM_FILES_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "files/directory.h"
+#include "mlm/mlm.h"
+
+/* An object or array from a file of at most limit bytes, or from text that is called name in
+   messages. Errors are "path:line:column: what"; an object with a member twice is one. */
+mlm_status mlm__json_load(mlm_runtime *runtime, const char *path, size_t limit, json_t **out);
+mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out);
+
+/* Members of an object. Absent or null: *value stays and MLM_OK. Another type or out of
+   [low, high]: MLM_ERR_FORMAT, "path: member: what". */
+mlm_status mlm__json_int(const json_t *object, const char *member, int64_t low, int64_t high,
+    const char *path, int64_t *value);
+/* Integers are accepted. */
+mlm_status mlm__json_double(const json_t *object, const char *member, double low, double high,
+    const char *path, double *value);
+mlm_status mlm__json_bool(const json_t *object, const char *member, const char *path, bool *value);
+/* The string is the object's. */
+mlm_status mlm__json_string(const json_t *object, const char *member, const char *path,
+    const char **value);
+
+/* Writes a file with two spaces of indent and a final newline; members in the order they were
+   set. Borrows root; a NULL root is MLM_ERR_MEMORY, so that trees may be built unchecked. */
+mlm_status mlm__json_write(mlm__directory *directory, const char *name, const json_t *root);
+
+#endif
