@@ -1,0 +1,278 @@
+#include "text/lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/runtime.h"
+
+/* A block keeps the threads busy for some milliseconds and fits the second-level cache. */
+enum { BLOCK_SIZE = 1 << 20, BLOCK_LINES = 1 << 15 };
+/* With its end. */
+static const size_t LONGEST_LINE = (size_t)INT32_MAX + 1;
+
+struct mlm__line_reader {
+    mlm_runtime *runtime;
+    mlm_read_fn read;
+    void *user;
+    const char *const *paths;
+    size_t path_count, path; /* paths[path] is the next to open */
+    const char *name;        /* of what is being read, for messages */
+    int fd;                  /* -1: none is open */
+    bool file_begins;        /* the next line is the first of its file */
+    bool exhausted;          /* all is in the buffer */
+    int64_t file_bytes;      /* read from the file */
+    int64_t total;           /* bytes of all files; 0: unknown */
+    char *buffer;
+    size_t capacity;
+    /* buffer: [0,begin) lines given, [begin,scanned) without a line end, [scanned,end) unseen */
+    size_t begin, scanned, end;
+};
+
+/* Adds up the sizes of the files and finds the missing ones before hours are spent on the rest. */
+static mlm_status look_at_files(struct mlm__line_reader *reader)
+{
+    bool known = true;
+    for (size_t i = 0; i < reader->path_count; i++) {
+        struct stat status;
+        const char *path = reader->paths[i];
+        if (stat(path, &status) != 0)
+            return mlm__error(
+                errno == ENOENT ? MLM_ERR_NOT_FOUND : MLM_ERR_IO, "%s: %s", path, strerror(errno));
+        if (S_ISDIR(status.st_mode))
+            return mlm__error(MLM_ERR_IO, "%s: is a directory, not a text file", path);
+        known = known && S_ISREG(status.st_mode);
+        reader->total += status.st_size;
+    }
+    if (!known)
+        reader->total = 0;
+    return MLM_OK;
+}
+
+static mlm_status make_reader(mlm_runtime *runtime, mlm__lines *lines)
+{
+    memset(lines, 0, sizeof *lines);
+    struct mlm__line_reader *reader = mlm__alloc_zero(runtime, 1, sizeof *reader);
+    if (!reader)
+        return MLM_ERR_MEMORY;
+    lines->reader = reader;
+    reader->runtime = runtime;
+    reader->fd = -1;
+    reader->name = "text";
+    lines->text = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->text);
+    lines->length = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->length);
+    lines->begins_file = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->begins_file);
+    reader->buffer = mlm__alloc(runtime, BLOCK_SIZE, 1);
+    reader->capacity = BLOCK_SIZE;
+    if (lines->text && lines->length && lines->begins_file && reader->buffer)
+        return MLM_OK;
+    mlm__lines_close(lines);
+    return MLM_ERR_MEMORY;
+}
+
+mlm_status mlm__lines_open(
+    mlm_runtime *runtime, const char *const *paths, size_t path_count, mlm__lines *lines)
+{
+    MLM__TRY(make_reader(runtime, lines));
+    lines->reader->paths = paths;
+    lines->reader->path_count = path_count;
+    mlm_status status = look_at_files(lines->reader);
+    if (status < MLM_OK)
+        mlm__lines_close(lines);
+    return status;
+}
+
+mlm_status mlm__lines_read(mlm_runtime *runtime, mlm_read_fn read, void *user, mlm__lines *lines)
+{
+    MLM__TRY(make_reader(runtime, lines));
+    lines->reader->read = read;
+    lines->reader->user = user;
+    lines->reader->file_begins = true;
+    return MLM_OK;
+}
+
+void mlm__lines_close(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    if (!reader)
+        return;
+    mlm_runtime *runtime = reader->runtime;
+    if (reader->fd >= 0)
+        close(reader->fd);
+    mlm__free(runtime, lines->text);
+    mlm__free(runtime, lines->length);
+    mlm__free(runtime, lines->begins_file);
+    mlm__free(runtime, reader->buffer);
+    mlm__free(runtime, reader);
+    memset(lines, 0, sizeof *lines);
+}
+
+/* Bytes that belong to no well-formed character of the Unicode standard's table 3-7. */
+static int64_t count_invalid(const unsigned char *text, size_t length)
+{
+    int64_t invalid = 0;
+    for (size_t i = 0; i < length;) {
+        unsigned char lead = text[i];
+        size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+        unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        bool valid = size > 0 && lead < 0xF5 && size <= length - i;
+        for (size_t k = 1; valid && k < size; k++) {
+            valid = text[i + k] >= low && text[i + k] <= high;
+            low = 0x80;
+            high = 0xBF;
+        }
+        invalid += !valid;
+        i += valid ? size : 1;
+    }
+    return invalid;
+}
+
+/* The line from begin to stop, where its end or its file's is. */
+static void add_line(mlm__lines *lines, size_t stop)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    const char *text = reader->buffer + reader->begin;
+    size_t length = stop - reader->begin;
+    if (length > 0 && text[length - 1] == '\r')
+        length--;
+    lines->text[lines->count] = text;
+    lines->length[lines->count] = length;
+    lines->begins_file[lines->count] = reader->file_begins;
+    lines->count++;
+    lines->invalid_bytes += count_invalid((const unsigned char *)text, length);
+    reader->file_begins = false;
+}
+
+static void split(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    while (lines->count < BLOCK_LINES) {
+        char *newline =
+            memchr(reader->buffer + reader->scanned, '\n', reader->end - reader->scanned);
+        if (!newline) {
+            reader->scanned = reader->end;
+            return;
+        }
+        size_t stop = (size_t)(newline - reader->buffer);
+        add_line(lines, stop);
+        reader->begin = reader->scanned = stop + 1;
+    }
+}
+
+static mlm_status open_next(struct mlm__line_reader *reader)
+{
+    reader->name = reader->paths[reader->path];
+    reader->fd = open(reader->name, O_RDONLY | O_CLOEXEC);
+    if (reader->fd < 0)
+        return mlm__error(errno == ENOENT ? MLM_ERR_NOT_FOUND : MLM_ERR_IO, "%s: %s", reader->name,
+            strerror(errno));
+    reader->path++;
+    reader->file_begins = true;
+    reader->file_bytes = 0;
+    return MLM_OK;
+}
+
+/* Up to capacity bytes; *length 0 is the end of the file, or of the callback's text. */
+static mlm_status read_some(
+    struct mlm__line_reader *reader, char *buffer, size_t capacity, size_t *length)
+{
+    *length = 0;
+    if (reader->read) {
+        int answer = reader->read(reader->user, buffer, capacity, length);
+        if (answer != MLM_CONTINUE)
+            return mlm__error(MLM_ERR_IO, "text: the read callback returned %d after %lld bytes",
+                answer, (long long)reader->file_bytes);
+        if (*length > capacity)
+            return mlm__error(MLM_ERR_IO,
+                "text: the read callback gave %zu bytes where %zu had room", *length, capacity);
+        return MLM_OK;
+    }
+    ssize_t got;
+    do
+        got = read(reader->fd, buffer, capacity);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return mlm__error(MLM_ERR_IO, "%s: %s", reader->name, strerror(errno));
+    *length = (size_t)got;
+    return MLM_OK;
+}
+
+/* What comes behind the last line end of a file is a line. */
+static void end_file(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    if (reader->end > reader->begin) {
+        add_line(lines, reader->end);
+        reader->begin = reader->scanned = reader->end;
+    }
+    if (reader->fd >= 0)
+        close(reader->fd);
+    reader->fd = -1;
+    reader->exhausted = reader->path == reader->path_count;
+}
+
+/* Puts more text behind the unfinished line. All that is there has been scanned. */
+static mlm_status fill(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    if (!reader->read && reader->fd < 0) {
+        if (reader->path == reader->path_count) {
+            reader->exhausted = true;
+            return MLM_OK;
+        }
+        MLM__TRY(open_next(reader));
+    }
+    char *place = reader->buffer + reader->end;
+    size_t room = reader->capacity - reader->end;
+    size_t line_room = LONGEST_LINE - (reader->end - reader->begin);
+    if (line_room == 0)
+        return mlm__error(
+            MLM_ERR_FORMAT, "%s: a line is longer than %d bytes", reader->name, INT32_MAX);
+    size_t got;
+    MLM__TRY(read_some(reader, place, room < line_room ? room : line_room, &got));
+    if (got == 0) {
+        end_file(lines);
+        return MLM_OK;
+    }
+    char *zero = memchr(place, 0, got);
+    if (zero)
+        return mlm__error(MLM_ERR_FORMAT, "%s: byte %lld is zero: not a text file", reader->name,
+            (long long)(reader->file_bytes + (zero - place)));
+    reader->end += got;
+    reader->file_bytes += (int64_t)got;
+    lines->bytes += (int64_t)got;
+    int64_t done = lines->bytes < reader->total ? lines->bytes : reader->total;
+    if (!mlm__progress(
+            reader->runtime, "reading text", reader->total ? done : lines->bytes, reader->total))
+        return mlm__error(MLM_STOPPED, "reading text was stopped by the progress callback");
+    return MLM_OK;
+}
+
+mlm_status mlm__lines_next(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    memmove(reader->buffer, reader->buffer + reader->begin, reader->end - reader->begin);
+    reader->scanned -= reader->begin;
+    reader->end -= reader->begin;
+    reader->begin = 0;
+    lines->count = 0;
+    for (;;) {
+        split(lines);
+        if (reader->exhausted || lines->count == BLOCK_LINES)
+            break;
+        if (reader->end == reader->capacity) {
+            if (lines->count > 0)
+                break;
+            MLM__TRY(mlm__grow(
+                reader->runtime, &reader->buffer, &reader->capacity, reader->capacity + 1, 1));
+        }
+        MLM__TRY(fill(lines));
+    }
+    return lines->count > 0 ? MLM_OK : MLM_END;
+}
