@@ -1,0 +1,267 @@
+/*
+ * compose.h - the handles of mlm.h put together: a training loop, evaluation,
+ * fill-mask, padded arrays to a batch and back.
+ *
+ * Everything here is static inline, calls nothing but mlm.h, keeps no state and
+ * allocates nothing: what it does a caller can do as well, and may copy from here
+ * and change.
+ */
+#ifndef MLM_COMPOSE_H
+#define MLM_COMPOSE_H
+
+#include <string.h>
+
+#include "mlm/mlm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- training ------------------------------------------------------------- */
+
+/* What mlm_train works with. mlm_training_init zeroes all but accumulate. */
+typedef struct mlm_training {
+    mlm_trainer *trainer;
+    mlm_corpus *corpus;
+    mlm_masker *masker;
+    int64_t steps;               /* updates in all, those before a resume included */
+    int64_t accumulate;          /* batches to an update; 1 from init              */
+
+    /* Held-out text: none where eval_every is 0. */
+    mlm_encoder *encoder;        /* the trainer's                                  */
+    mlm_corpus *eval_corpus;     /* of a single epoch                              */
+    mlm_masker *eval_masker;
+    int64_t eval_every;          /* updates between two evaluations                */
+    int32_t patience;            /* evaluations in a row without a loss lower by   */
+                                 /* min_delta that end the training; 0: never      */
+    int32_t reserved0;
+    double min_delta;
+
+    int64_t save_every;          /* updates; 0: only at the end                    */
+    const char *directory;       /* the last checkpoint; NULL: none                */
+    const char *best_directory;  /* that of the lowest held-out loss; NULL: none   */
+
+    /* After each update, when what is due at it is done. evaluation is NULL where none
+       was. Anything but MLM_CONTINUE saves and ends the training. NULL: none. */
+    int (*report)(void *user, const mlm_metrics *update, const mlm_metrics *evaluation);
+    void *user;
+} mlm_training;
+
+static inline void mlm_training_init(mlm_training *training)
+{
+    memset(training, 0, sizeof *training);
+    training->accumulate = 1;
+}
+
+/* The whole of a corpus of a single epoch from its beginning, each label weighing the
+   same. Masks follow from the masker's seed and the place in the corpus, so every call
+   sees the same. */
+static inline mlm_status mlm_evaluate(mlm_encoder *encoder, mlm_corpus *corpus, mlm_masker *masker,
+    mlm_metrics *total)
+{
+    mlm_batch batch, masked;
+    mlm_status status = mlm_corpus_seek(corpus, 0);
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_batch_init(&masked, sizeof masked);
+    mlm_metrics_init(total, sizeof *total);
+    while (status == MLM_OK && (status = mlm_corpus_next(corpus, &batch)) == MLM_OK) {
+        status = mlm_masker_apply(masker, &batch, &masked);
+        if (status == MLM_OK)
+            status = mlm_encoder_evaluate(encoder, &masked, total);
+    }
+    return status == MLM_END ? MLM_OK : status;
+}
+
+/* One update from training->accumulate batches, or from what is left of the corpus.
+   MLM_END: nothing was left. */
+static inline mlm_status mlm_train_step(const mlm_training *training, mlm_metrics *update)
+{
+    mlm_batch batch, masked;
+    mlm_status status = MLM_OK;
+    int64_t count = 0;
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_batch_init(&masked, sizeof masked);
+    while (count < training->accumulate
+           && (status = mlm_corpus_next(training->corpus, &batch)) == MLM_OK) {
+        status = mlm_masker_apply(training->masker, &batch, &masked);
+        if (status == MLM_OK)
+            status = mlm_trainer_accumulate(training->trainer, &masked);
+        if (status != MLM_OK)
+            return status;
+        ++count;
+    }
+    if (status < MLM_OK || count == 0)
+        return status;
+    return mlm_trainer_update(training->trainer, update);
+}
+
+/* Evaluates, tells the trainer, and saves the best. MLM_END: patience is at its end. */
+static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_metrics *evaluation)
+{
+    int32_t stale = 0;
+    mlm_status status = mlm_evaluate(training->encoder, training->eval_corpus,
+        training->eval_masker, evaluation);
+    if (status == MLM_OK)
+        status = mlm_trainer_observe(training->trainer, evaluation->loss, training->min_delta,
+            &stale);
+    if (status == MLM_OK && stale == 0 && training->best_directory)
+        status = mlm_trainer_save(training->trainer, training->best_directory);
+    if (status == MLM_OK && training->patience > 0 && stale >= training->patience)
+        status = MLM_END;
+    return status;
+}
+
+/* Trains until *last has training->steps updates; a resumed trainer goes on where it was.
+   MLM_OK: they are done. MLM_END: the corpus or the patience came to its end. MLM_STOPPED:
+   report asked to stop. In these three cases the checkpoint is saved. After an error the
+   one saved last stands. */
+static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *last)
+{
+    mlm_metrics evaluation;
+    int64_t saved = -1;
+    mlm_status status, ending = MLM_OK;
+    mlm_metrics_init(last, sizeof *last);
+    status = mlm_trainer_get_metrics(training->trainer, last);
+    while (status == MLM_OK && ending == MLM_OK && last->step < training->steps) {
+        int due;
+        ending = mlm_train_step(training, last);
+        if (ending != MLM_OK)
+            break;
+        due = training->eval_every > 0 && last->step % training->eval_every == 0;
+        if (due)
+            ending = mlm_train_evaluate(training, &evaluation);
+        if (ending >= MLM_OK && training->directory && training->save_every > 0
+            && last->step % training->save_every == 0) {
+            status = mlm_trainer_save(training->trainer, training->directory);
+            saved = last->step;
+        }
+        if (ending >= MLM_OK && status == MLM_OK && training->report
+            && training->report(training->user, last, due ? &evaluation : NULL) != MLM_CONTINUE)
+            ending = MLM_STOPPED;
+    }
+    if (ending < MLM_OK && ending != MLM_STOPPED)
+        return ending;
+    if (status == MLM_OK && training->directory && saved != last->step)
+        status = mlm_trainer_save(training->trainer, training->directory);
+    return status == MLM_OK ? ending : status;
+}
+
+/* ---- fill-mask ------------------------------------------------------------ */
+
+/* Room for mlm_fill_mask, all of it the caller's, and what it found. */
+typedef struct mlm_fill {
+    int32_t *ids;         /* [capacity] tokens of the text, [CLS] and [SEP] included       */
+    int32_t *positions;   /* [masks] places of the [MASK]s in ids                          */
+    int32_t *candidates;  /* [masks,K] likeliest tokens of each, likeliest first           */
+    float *probabilities; /* [masks,K]                                                     */
+    size_t capacity;      /* of ids: length + 2 is always enough                           */
+    size_t masks;         /* at most length / 6 are in a text                              */
+    size_t K;
+    size_t N, M;          /* found: tokens and [MASK]s                                     */
+} mlm_fill;
+
+/* The K likeliest tokens for each "[MASK]" in the text. M is 0 for a text without one.
+   MLM_ERR_CAPACITY leaves in N or M what it found; only of ids has mlm_last_error to tell. */
+static inline mlm_status mlm_fill_mask(mlm_encoder *encoder, const mlm_tokenizer *tokenizer,
+    const char *text, size_t length, mlm_fill *fill)
+{
+    const int32_t mask = mlm_tokenizer_special(tokenizer, MLM_TOKEN_MASK);
+    int32_t offsets[2], i;
+    mlm_batch batch;
+    mlm_status status;
+    fill->N = fill->M = 0;
+    status = mlm_tokenizer_encode(tokenizer, text, length, NULL, fill->ids, NULL, fill->capacity,
+        &fill->N);
+    if (status != MLM_OK)
+        return status;
+    offsets[0] = 0;
+    offsets[1] = (int32_t)fill->N;
+    for (i = 0; i < offsets[1]; ++i)
+        if (fill->ids[i] == mask) {
+            if (fill->M < fill->masks)
+                fill->positions[fill->M] = i;
+            ++fill->M;
+        }
+    if (fill->M > fill->masks)
+        return MLM_ERR_CAPACITY;
+    if (fill->M == 0)
+        return MLM_OK;
+    mlm_batch_init(&batch, sizeof batch);
+    batch.B = 1;
+    batch.offsets = offsets;
+    batch.input_ids = fill->ids;
+    return mlm_encoder_predict(encoder, &batch, fill->positions, fill->M, fill->K,
+        fill->candidates, fill->probabilities);
+}
+
+/* ---- padded arrays -------------------------------------------------------- */
+
+/* Arrays as other libraries have them: [B,T], rows filled up with padding. */
+typedef struct mlm_padded {
+    int32_t B, T;
+    const int32_t *input_ids;
+    const int32_t *attention_mask; /* 0 is padding; NULL: none is          */
+    const int32_t *token_type_ids; /* or NULL                              */
+    const int32_t *labels;         /* or NULL                              */
+} mlm_padded;
+
+/* The numbers of one padded array that are no padding, in order; their count. */
+static inline int32_t mlm_pack_array(const mlm_padded *padded, const int32_t *array, int32_t *packed)
+{
+    const size_t size = (size_t)padded->B * (size_t)padded->T;
+    int32_t N = 0;
+    size_t i;
+    for (i = 0; i < size; ++i)
+        if (!padded->attention_mask || padded->attention_mask[i])
+            packed[N++] = array[i];
+    return N;
+}
+
+/* A batch without the padding. Its arrays are offsets [B+1] and storage, [B*T] for each of
+   the three arrays that padded has; its position is left as it is. B*T is below 2^31. */
+static inline void mlm_pack(const mlm_padded *padded, int32_t *offsets, int32_t *storage,
+    mlm_batch *batch)
+{
+    int32_t b, t, N = 0;
+    for (b = 0; b < padded->B; ++b) {
+        offsets[b] = N;
+        for (t = 0; t < padded->T; ++t)
+            N += !padded->attention_mask
+                || padded->attention_mask[(size_t)b * (size_t)padded->T + (size_t)t];
+    }
+    offsets[padded->B] = N;
+    batch->B = padded->B;
+    batch->offsets = offsets;
+    batch->input_ids = storage;
+    storage += mlm_pack_array(padded, padded->input_ids, storage);
+    batch->token_type_ids = batch->labels = NULL;
+    if (padded->token_type_ids) {
+        batch->token_type_ids = storage;
+        storage += mlm_pack_array(padded, padded->token_type_ids, storage);
+    }
+    if (padded->labels) {
+        batch->labels = storage;
+        mlm_pack_array(padded, padded->labels, storage);
+    }
+}
+
+/* Hidden states [N,H] of such a batch into states [B,T,H], where padding becomes 0. */
+static inline void mlm_unpack(const mlm_padded *padded, const float *hidden, int32_t H,
+    float *states)
+{
+    const size_t rows = (size_t)padded->B * (size_t)padded->T, width = (size_t)H;
+    size_t i;
+    for (i = 0; i < rows; ++i, states += width)
+        if (!padded->attention_mask || padded->attention_mask[i]) {
+            memcpy(states, hidden, width * sizeof *states);
+            hidden += width;
+        } else {
+            memset(states, 0, width * sizeof *states);
+        }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MLM_COMPOSE_H */
