@@ -26,16 +26,52 @@ int test_main(Suite *(*const suites[])(void), size_t count);
     } while (0)
 #define assert_ok(expression) assert_status(expression, MLM_OK)
 
+/* The status of a call that fails, and a part of its message. */
+#define assert_error(expression, expected, part)                                                   \
+    do {                                                                                           \
+        assert_status(expression, expected);                                                       \
+        test_message_has(part, __FILE__, __LINE__);                                                \
+    } while (0)
+void test_message_has(const char *part, const char *file, int line);
+
 /* Every |actual - expected| <= atol + rtol |expected|; else the first place where not, both values
    and the largest error. */
 void assert_close_f32(const float *actual, const double *expected, size_t count, double rtol,
     double atol, const char *what);
+void assert_close_f64(const double *actual, const double *expected, size_t count, double rtol,
+    double atol, const char *what);
 
-/* A new empty folder, removed with all that is in it when the program ends. */
+/* A new empty folder, removed with all that is in it when the program ends. The name stays valid
+   for the next 15 calls. */
 const char *test_folder(void);
 
-/* The folder that MLM_TEST_DATA names, or NULL: tests that need its text and conformance sets
-   then print that they were skipped. */
+/* "folder/name"; valid for the next 15 calls. */
+const char *test_path(const char *folder, const char *name);
+void test_write_file(const char *path, const void *data, size_t size);
+/* A file that must exist, with a final zero byte, for free(). */
+char *test_read_file(const char *path, size_t *size);
+
+/* The folder that MLM_TEST_DATA names, with text and conformance sets. NULL when it names none:
+   the test returns, and a TAP comment says that it was skipped. */
 const char *test_data(void);
+
+/* Numbers for tests: a state is any number, the next ones are the same on every machine. */
+uint64_t test_random(uint64_t *state);
+double test_uniform(uint64_t *state, double low, double high);
+
+/* An allocator that counts, whose fail_at-th allocation fails (from 1 on; 0: none does). */
+typedef struct test_allocator {
+    int64_t fail_at, allocations, live_blocks, live_bytes;
+} test_allocator;
+
+/* A runtime with this allocator, which is set to zero but for fail_at counted from after this
+   call. The allocator outlives it. */
+mlm_runtime *test_allocator_runtime(test_allocator *allocator, int32_t threads, int64_t fail_at);
+
+/* Calls attempt with runtimes whose 1st, 2nd, 3rd ... allocation fails, until none does. attempt
+   frees all that it made and returns its status: MLM_ERR_MEMORY, and MLM_OK at last. Nothing may
+   be left. */
+typedef mlm_status test_attempt_fn(mlm_runtime *runtime, void *context);
+void test_out_of_memory(test_attempt_fn *attempt, void *context);
 
 #endif
