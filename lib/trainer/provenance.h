@@ -1,0 +1,16 @@
+/* Where the batches of a run come from: what must be the same for a resumed run to go on. */
+#ifndef MLM_TRAINER_PROVENANCE_H
+#define MLM_TRAINER_PROVENANCE_H
+
+#include <jansson.h>
+
+#include "mlm/mlm.h"
+
+/* {"tokenizer": {..}, "corpus": {..}, "masker": {..}}, each only where known: of a handle that is
+   attached its own, of the others what the checkpoint said that the trainer was resumed from. */
+mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out);
+
+/* Keeps the provenance of the checkpoint that the trainer is resumed from. */
+mlm_status mlm__provenance_keep(mlm_trainer *trainer, const json_t *provenance);
+
+#endif

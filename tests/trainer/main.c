@@ -1,0 +1,4 @@
+#include "support/support.h"
+#include "trainer_suites.h"
+
+TEST_MAIN(adamw_suite, schedule_suite, options_suite)

@@ -1,0 +1,10 @@
+#ifndef MLM_TESTS_TRAINER_SUITES_H
+#define MLM_TESTS_TRAINER_SUITES_H
+
+#include <check.h>
+
+Suite *adamw_suite(void);
+Suite *schedule_suite(void);
+Suite *options_suite(void);
+
+#endif
