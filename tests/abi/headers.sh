@@ -5,6 +5,7 @@
 . "$1/tests/support/tap.sh"
 root=$1
 include=$1/include
+: "${CC:=cc}"
 strict='-pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror'
 
 # compile LANGUAGE STANDARD HEADER COMPILER [FLAG...]

@@ -3,6 +3,7 @@
 # usage: consumers.sh SOURCE_ROOT BUILD_ROOT PREFIX BLAS; CC and CXX (empty: none) the compilers.
 . "$1/tests/support/tap.sh"
 root=$1 build=$2 prefix=$3 blas=$4
+: "${CC:=cc}"
 here=$root/tests/consumers
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
