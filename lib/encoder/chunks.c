@@ -1,0 +1,50 @@
+#include "encoder/chunks.h"
+
+bool mlm__chunks_next(const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b,
+    mlm__chunk *chunk)
+{
+    int32_t begin = *b;
+    if (begin >= batch->B)
+        return false;
+    int32_t end =
+        mlm__network_chunk_end(encoder->network, batch->offsets, batch->B, begin);
+    int32_t first = batch->offsets[begin];
+    *chunk = (mlm__chunk){
+        .B = end - begin,
+        .N = batch->offsets[end] - first,
+        .position = batch->position + begin,
+        .offsets = batch->offsets + begin,
+        .input_ids = batch->input_ids + first,
+        .token_type_ids = batch->token_type_ids ? batch->token_type_ids + first : NULL,
+        .labels = batch->labels ? batch->labels + first : NULL,
+        .sentence_labels = batch->sentence_labels ? batch->sentence_labels + begin : NULL,
+    };
+    *b = end;
+    return true;
+}
+
+mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int32_t training)
+{
+    int32_t N = 0, B = 0, T = 0;
+    mlm__chunk chunk;
+    for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
+        N = chunk.N > N ? chunk.N : N;
+        B = chunk.B > B ? chunk.B : B;
+    }
+    for (int32_t b = 0; b < batch->B; b++) {
+        int32_t length = batch->offsets[b + 1] - batch->offsets[b];
+        T = length > T ? length : T;
+    }
+    return mlm__network_reserve(encoder->network, N, B, T, training);
+}
+
+mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden)
+{
+    const mlm_encoder_config *config = &encoder->model->layout->config;
+    *hidden = mlm__scratch_get(encoder->runtime, &encoder->hidden,
+        (size_t)chunk->N * (size_t)config->hidden_size, sizeof **hidden);
+    if (!*hidden)
+        return MLM_ERR_MEMORY;
+    return mlm__network_forward(encoder->network, encoder->model->parameters, chunk,
+        config->num_hidden_layers, *hidden);
+}

@@ -1,0 +1,59 @@
+#include "encoder/model.h"
+
+#include "base/memory.h"
+#include "base/runtime.h"
+#include "encoder/initialise.h"
+
+mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *config,
+    mlm__model **out)
+{
+    *out = NULL;
+    mlm__model *model = mlm__alloc_zero(runtime, 1, sizeof *model);
+    if (!model)
+        return MLM_ERR_MEMORY;
+    atomic_init(&model->references, 1);
+    mlm_status status = mlm__runtime_retain(runtime, &model->runtime);
+    if (status == MLM_OK)
+        status = mlm__layout_create(runtime, config, &model->layout);
+    if (status != MLM_OK)
+        mlm__model_free(model);
+    else
+        *out = model;
+    return status;
+}
+
+mlm_status mlm__model_create(mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed,
+    mlm__model **out)
+{
+    *out = NULL;
+    mlm__model *model;
+    mlm_status status = mlm__model_make(runtime, config, &model);
+    if (status != MLM_OK)
+        return status;
+    model->parameters = mlm__alloc_zero(runtime, model->layout->size, sizeof *model->parameters);
+    if (!model->parameters) {
+        mlm__model_free(model);
+        return MLM_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < model->layout->count; i++)
+        mlm__initialise(runtime, model->layout, i, seed, model->parameters);
+    *out = model;
+    return MLM_OK;
+}
+
+mlm__model *mlm__model_retain(mlm__model *model)
+{
+    atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);
+    return model;
+}
+
+void mlm__model_free(mlm__model *model)
+{
+    if (!model || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
+        return;
+    mlm_runtime *runtime = model->runtime;
+    mlm__free(runtime, model->parameters);
+    mlm__layout_free(runtime, model->layout);
+    mlm__free(runtime, model);
+    mlm_runtime_free(runtime);
+}
