@@ -20,8 +20,8 @@ void *mlm__host_alloc(const mlm_runtime_options *callbacks, size_t size)
         memory = NULL;
     if (memory && (uintptr_t)memory % MLM__ALIGNMENT != 0) {
         mlm__host_release(callbacks, memory, size);
-        mlm__error(MLM_ERR_MEMORY, "the allocator's block is not aligned to %d bytes",
-            MLM__ALIGNMENT);
+        mlm__error(
+            MLM_ERR_MEMORY, "the allocator's block is not aligned to %d bytes", MLM__ALIGNMENT);
         return NULL;
     }
     if (!memory)

@@ -35,8 +35,8 @@ void mlm__struct_init(void *options, size_t size, const void *defaults, size_t k
     memcpy(options, &struct_size, smaller(size, sizeof struct_size));
 }
 
-mlm_status mlm__struct_read(const void *given, const void *defaults, size_t known_size,
-    const char *name, void *out)
+mlm_status mlm__struct_read(
+    const void *given, const void *defaults, size_t known_size, const char *name, void *out)
 {
     memcpy(out, defaults, known_size);
     if (given) {

@@ -40,8 +40,8 @@ mlm__random_key mlm__random_key_make(uint64_t seed, mlm__purpose purpose, int64_
     return (mlm__random_key){{out[0], out[1]}};
 }
 
-void mlm__random_block(mlm__random_key key, int64_t position, uint32_t site, uint32_t index,
-    uint32_t out[4])
+void mlm__random_block(
+    mlm__random_key key, int64_t position, uint32_t site, uint32_t index, uint32_t out[4])
 {
     uint32_t counter[4] = {index, site, low((uint64_t)position), high((uint64_t)position)};
     mlm__philox(counter, key.word, out);
@@ -55,8 +55,8 @@ mlm__random_stream mlm__random_stream_make(mlm__random_key key, int64_t position
 uint32_t mlm__random_u32(mlm__random_stream *stream)
 {
     if (stream->used == 4) {
-        mlm__random_block(stream->key, stream->position, stream->site, stream->index++,
-            stream->word);
+        mlm__random_block(
+            stream->key, stream->position, stream->site, stream->index++, stream->word);
         stream->used = 0;
     }
     return stream->word[stream->used++];

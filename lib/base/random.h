@@ -8,9 +8,9 @@
 
 /* What a number is drawn for. Values are part of the format and never change. */
 typedef enum mlm__purpose {
-    MLM__RANDOM_INIT = 1,    /* initial parameters */
-    MLM__RANDOM_ORDER = 2,   /* permutation of the sequences of an epoch */
-    MLM__RANDOM_MASK = 3,    /* selection and replacement of tokens */
+    MLM__RANDOM_INIT = 1,  /* initial parameters */
+    MLM__RANDOM_ORDER = 2, /* permutation of the sequences of an epoch */
+    MLM__RANDOM_MASK = 3,  /* selection and replacement of tokens */
     MLM__RANDOM_DROPOUT = 4,
 } mlm__purpose;
 
@@ -26,8 +26,8 @@ void mlm__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[
 mlm__random_key mlm__random_key_make(uint64_t seed, mlm__purpose purpose, int64_t step);
 
 /* Four words: Philox over the counter (index, site, low position, high position). */
-void mlm__random_block(mlm__random_key key, int64_t position, uint32_t site, uint32_t index,
-    uint32_t out[4]);
+void mlm__random_block(
+    mlm__random_key key, int64_t position, uint32_t site, uint32_t index, uint32_t out[4]);
 
 /* The words of one (position, site), one after the other. */
 typedef struct mlm__random_stream {

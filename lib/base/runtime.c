@@ -52,7 +52,8 @@ mlm_status mlm_runtime_create(const mlm_runtime_options *options, mlm_runtime **
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_runtime_create: out is NULL");
     *out = NULL;
     mlm_runtime_options read;
-    MLM__TRY(mlm__struct_read(options, &default_options, sizeof read, "mlm_runtime_options", &read));
+    MLM__TRY(
+        mlm__struct_read(options, &default_options, sizeof read, "mlm_runtime_options", &read));
     MLM__TRY(check_options(&read));
     int32_t threads = read.threads;
     if (threads == 0) {

@@ -22,14 +22,15 @@ typedef struct mlm__written_file {
     char sha256[65]; /* lower-case hex; empty with MLM__REPLACE_FILES */
 } mlm__written_file;
 
-mlm_status mlm__directory_begin(mlm_runtime *runtime, const char *path, int32_t mode,
-    mlm__directory **out);
+mlm_status mlm__directory_begin(
+    mlm_runtime *runtime, const char *path, int32_t mode, mlm__directory **out);
 /* Begins the next file. One is open at a time, and no name comes twice. */
 mlm_status mlm__directory_start(mlm__directory *directory, const char *name);
 /* Appends to it; small pieces are collected. */
 mlm_status mlm__directory_write(mlm__directory *directory, const void *data, size_t size);
 /* Ends it: everything is on the disk after this. */
 mlm_status mlm__directory_finish(mlm__directory *directory);
+mlm_runtime *mlm__directory_runtime(const mlm__directory *directory);
 /* The finished files in their order. */
 size_t mlm__directory_count(const mlm__directory *directory);
 const mlm__written_file *mlm__directory_file(const mlm__directory *directory, size_t index);
@@ -38,8 +39,8 @@ mlm_status mlm__directory_commit(mlm__directory *directory);
 /* Removes what was written and frees; keeps this thread's error. NULL does nothing. */
 void mlm__directory_abort(mlm__directory *directory);
 
-/* Where to read: path, or path.old when there is no path because a save was cut off between two
-   renames. Free it with mlm__free. NULL: no memory. */
+/* Where to read: path, or path.old when a save was cut off between two renames and there is no
+   path. A path.old that no save made is never taken. Free it with mlm__free. NULL: no memory. */
 char *mlm__directory_resolve(mlm_runtime *runtime, const char *path);
 
 #endif

@@ -22,8 +22,8 @@ mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer
 void mlm__file_close(mlm__file *file);
 
 /* A whole file and a final zero byte; one of more than limit bytes is MLM_ERR_FORMAT. */
-mlm_status mlm__file_read_all(mlm_runtime *runtime, const char *path, size_t limit, char **data,
-    size_t *size);
+mlm_status mlm__file_read_all(
+    mlm_runtime *runtime, const char *path, size_t limit, char **data, size_t *size);
 
 /* "directory/name", or name alone where directory is empty. NULL: no memory. */
 char *mlm__path_join(mlm_runtime *runtime, const char *directory, const char *name);

@@ -22,8 +22,8 @@ mlm_status mlm__json_double(const json_t *object, const char *member, double low
     const char *path, double *value);
 mlm_status mlm__json_bool(const json_t *object, const char *member, const char *path, bool *value);
 /* The string is the object's. */
-mlm_status mlm__json_string(const json_t *object, const char *member, const char *path,
-    const char **value);
+mlm_status mlm__json_string(
+    const json_t *object, const char *member, const char *path, const char **value);
 
 /* Writes a file with two spaces of indent and a final newline; members in the order they were
    set. Borrows root; a NULL root is MLM_ERR_MEMORY, so that trees may be built unchecked. */

@@ -26,8 +26,8 @@ const mlm__safetensor *mlm__safetensors_get(const mlm__safetensors *file, size_t
 const mlm__safetensor *mlm__safetensors_find(const mlm__safetensors *file, const char *name);
 /* All numbers of a tensor of MLM__F32, MLM__F16 or MLM__BF16 as float, exactly; another type is
    MLM_ERR_UNSUPPORTED. out is undefined after an error. */
-mlm_status mlm__safetensors_read(const mlm__safetensors *file, const mlm__safetensor *tensor,
-    float *out);
+mlm_status mlm__safetensors_read(
+    const mlm__safetensors *file, const mlm__safetensor *tensor, float *out);
 void mlm__safetensors_close(mlm__safetensors *file);
 
 typedef struct mlm__tensor_source {

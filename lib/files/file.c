@@ -1,0 +1,130 @@
+#include "files/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* Linux reads at most 2 GiB - 4096 bytes at a time, macOS fails above 2 GiB. */
+enum { LARGEST_READ = 1 << 30 };
+
+mlm_status mlm__file_error(const char *path, const char *what, int number)
+{
+    mlm_status status = number == ENOENT   ? MLM_ERR_NOT_FOUND
+                        : number == ENOMEM ? MLM_ERR_MEMORY
+                                           : MLM_ERR_IO;
+    return mlm__error(status, "%s: cannot %s: %s", path, what, strerror(number));
+}
+
+static mlm_status check_regular(mlm__file *file)
+{
+    struct stat status;
+    if (fstat(file->fd, &status) != 0)
+        return mlm__file_error(file->path, "read its size", errno);
+    if (S_ISDIR(status.st_mode))
+        return mlm__error(MLM_ERR_IO, "%s: is a directory, not a file", file->path);
+    if (!S_ISREG(status.st_mode))
+        return mlm__error(MLM_ERR_IO, "%s: is not a regular file", file->path);
+    file->size = status.st_size;
+    return MLM_OK;
+}
+
+mlm_status mlm__file_open(mlm_runtime *runtime, const char *path, mlm__file *out)
+{
+    *out = (mlm__file){.fd = -1, .runtime = runtime};
+    out->path = mlm__copy_text(runtime, path, strlen(path));
+    if (!out->path)
+        return MLM_ERR_MEMORY;
+    do /* without O_NONBLOCK a named pipe would wait for its writer */
+        out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (out->fd < 0 && errno == EINTR);
+    mlm_status status = out->fd < 0 ? mlm__file_error(path, "open", errno) : check_regular(out);
+    if (status != MLM_OK)
+        mlm__file_close(out);
+    return status;
+}
+
+mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer, size_t size)
+{
+    char *to = buffer;
+    while (size > 0) {
+        ssize_t got = pread(file->fd, to, size < LARGEST_READ ? size : LARGEST_READ, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return mlm__file_error(file->path, "read", errno);
+        if (got == 0)
+            return mlm__error(MLM_ERR_IO, "%s: ends at byte %" PRId64 ", %zu bytes early",
+                file->path, offset, size);
+        to += got;
+        offset += got;
+        size -= (size_t)got;
+    }
+    return MLM_OK;
+}
+
+void mlm__file_close(mlm__file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    mlm__free(file->runtime, file->path);
+    file->fd = -1;
+    file->path = NULL;
+}
+
+mlm_status mlm__file_read_all(
+    mlm_runtime *runtime, const char *path, size_t limit, char **data, size_t *size)
+{
+    *data = NULL;
+    *size = 0;
+    mlm__file file;
+    MLM__TRY(mlm__file_open(runtime, path, &file));
+    mlm_status status = MLM_OK;
+    char *text = NULL;
+    if ((uint64_t)file.size > limit)
+        status = mlm__error(MLM_ERR_FORMAT, "%s: has %" PRId64 " bytes, at most %zu are expected",
+            path, file.size, limit);
+    else if (!(text = mlm__alloc(runtime, (size_t)file.size + 1, 1)))
+        status = MLM_ERR_MEMORY;
+    else
+        status = mlm__file_read_at(&file, 0, text, (size_t)file.size);
+    if (status == MLM_OK) {
+        text[file.size] = 0;
+        *data = text;
+        *size = (size_t)file.size;
+    } else {
+        mlm__free(runtime, text);
+    }
+    mlm__file_close(&file);
+    return status;
+}
+
+char *mlm__path_join(mlm_runtime *runtime, const char *directory, const char *name)
+{
+    size_t before = strlen(directory), after = strlen(name);
+    size_t slash = before > 0 && directory[before - 1] != '/';
+    char *path = mlm__alloc(runtime, before + slash + after + 1, 1);
+    if (path) {
+        memcpy(path, directory, before);
+        path[before] = '/';
+        memcpy(path + before + slash, name, after + 1);
+    }
+    return path;
+}
+
+bool mlm__path_is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool mlm__path_exists(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0;
+}

@@ -1,0 +1,175 @@
+#include "files/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "files/file.h"
+
+mlm_status mlm__folder_open(int parent, const char *name, const char *path, int *fd)
+{
+    *fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*fd >= 0 || errno == ENOENT)
+        return MLM_OK;
+    if (errno == ENOTDIR || errno == ELOOP)
+        return mlm__error(MLM_ERR_IO, "%s: is in the way: it is not a directory", path);
+    return mlm__file_error(path, "open", errno);
+}
+
+static mlm_status check_entry(int fd, const char *path, const char *name)
+{
+    struct stat status;
+    if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return mlm__file_error(path, "look at its files", errno);
+    if (!S_ISREG(status.st_mode))
+        return mlm__error(MLM_ERR_IO,
+            "%s: cannot be replaced: it holds '%s', which is not a regular file", path, name);
+    return MLM_OK;
+}
+
+mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context)
+{
+    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fd's place is not ours */
+    DIR *list = own < 0 ? NULL : fdopendir(own);
+    if (!list) {
+        mlm_status status = mlm__file_error(path, "list", errno);
+        if (own >= 0)
+            close(own);
+        return status;
+    }
+    mlm_status status = MLM_OK;
+    while (status == MLM_OK) {
+        errno = 0;
+        const struct dirent *next = readdir(list);
+        if (!next) {
+            if (errno != 0)
+                status = mlm__file_error(path, "list", errno);
+            break;
+        }
+        if (strcmp(next->d_name, ".") == 0 || strcmp(next->d_name, "..") == 0)
+            continue;
+        status = check_entry(fd, path, next->d_name);
+        if (status == MLM_OK && entry)
+            status = entry(context, fd, next->d_name);
+    }
+    closedir(list);
+    return status;
+}
+
+bool mlm__folder_is_replaced(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    struct stat status;
+    bool found = fstatat(fd, MLM__FOLDER_REPLACED, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                 S_ISREG(status.st_mode);
+    close(fd);
+    return found;
+}
+
+static mlm_status remove_entry(void *path, int fd, const char *name)
+{
+    return unlinkat(fd, name, 0) == 0 ? MLM_OK : mlm__file_error(path, "remove its files", errno);
+}
+
+mlm_status mlm__folder_remove(int parent, const char *name, const char *path)
+{
+    int fd;
+    MLM__TRY(mlm__folder_open(parent, name, path, &fd));
+    if (fd < 0)
+        return MLM_OK;
+    mlm_status status = MLM_OK;
+    /* A save holds this lock; file systems without locks cannot tell. */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        status = mlm__error(MLM_ERR_IO, "%s: another save is writing to it", path);
+    if (status == MLM_OK)
+        status = mlm__folder_each(fd, path, NULL, NULL);
+    if (status == MLM_OK)
+        status = mlm__folder_each(fd, path, remove_entry, (void *)path);
+    if (status == MLM_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0)
+        status = mlm__file_error(path, "remove", errno);
+    close(fd);
+    return status;
+}
+
+mlm_status mlm__folder_sync(int fd, const char *path)
+{
+    while (fsync(fd) != 0) {
+        if (errno == EINVAL) /* a file system that has no such thing */
+            return MLM_OK;
+        if (errno != EINTR)
+            return mlm__file_error(path, "flush to the disk", errno);
+    }
+    return MLM_OK;
+}
+
+/* renameat2 with RENAME_EXCHANGE, which not every libc declares. */
+static int exchange(int parent, const char *a, const char *b)
+{
+#ifdef SYS_renameat2
+    enum { EXCHANGE = 2 };
+    return (int)syscall(SYS_renameat2, parent, a, parent, b, EXCHANGE);
+#else
+    (void)parent, (void)a, (void)b;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+static mlm_status mark_replaced(int parent, const char *name, const char *path)
+{
+    int fd;
+    MLM__TRY(mlm__folder_open(parent, name, path, &fd));
+    int mark = openat(fd, MLM__FOLDER_REPLACED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    mlm_status status =
+        mark < 0 ? mlm__file_error(path, "write to", errno) : mlm__folder_sync(fd, path);
+    if (mark >= 0)
+        close(mark);
+    close(fd);
+    return status;
+}
+
+/* In two steps, between which there is no current: a reader then takes old. */
+static mlm_status replace_in_two(
+    int parent, const char *fresh, const char *current, const char *old, const char *path)
+{
+    struct stat status;
+    if (mlm__folder_is_replaced(parent, old))
+        MLM__TRY(mlm__folder_remove(parent, old, path));
+    else if (fstatat(parent, old, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return mlm__error(MLM_ERR_IO, "%s: cannot be replaced: %s is in the way", path, old);
+    MLM__TRY(mark_replaced(parent, current, path));
+    if (renameat(parent, current, parent, old) != 0)
+        return mlm__file_error(path, "rename", errno);
+    if (renameat(parent, fresh, parent, current) != 0) {
+        mlm_status failed = mlm__file_error(path, "replace", errno);
+        renameat(parent, old, parent, current);
+        return failed;
+    }
+    return MLM_OK;
+}
+
+mlm_status mlm__folder_replace(
+    int parent, const char *fresh, const char *current, const char *old, const char *path)
+{
+    if (exchange(parent, fresh, current) == 0)
+        return MLM_OK;
+    if (errno == EINVAL || errno == ENOSYS) {
+        struct stat status;
+        if (fstatat(parent, current, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            return replace_in_two(parent, fresh, current, old, path);
+    } else if (errno != ENOENT) {
+        return mlm__file_error(path, "replace", errno);
+    }
+    if (renameat(parent, fresh, parent, current) != 0)
+        return mlm__file_error(path, "create", errno);
+    return MLM_OK;
+}

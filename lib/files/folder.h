@@ -1,0 +1,38 @@
+/* Folders that saves make, replace and leave behind. A folder is known by its parent's descriptor
+   and its name there, so that nothing happens to another that takes its place; path is for
+   messages. No symbolic link is followed. */
+#ifndef MLM_FILES_FOLDER_H
+#define MLM_FILES_FOLDER_H
+
+#include <stdbool.h>
+
+#include "mlm/mlm.h"
+
+/* An empty file in a folder that was renamed to make room for another: what marks FOLDER.old as
+   left by a save, not by the user. */
+#define MLM__FOLDER_REPLACED ".replaced"
+
+/* Opens it; *fd is -1, with MLM_OK, when there is none. */
+mlm_status mlm__folder_open(int parent, const char *name, const char *path, int *fd);
+
+/* Calls entry for every name but "." and "..", in no order, until one fails; one that is no
+   regular file is MLM_ERR_IO before. */
+typedef mlm_status mlm__entry_fn(void *context, int fd, const char *name);
+mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context);
+
+bool mlm__folder_is_replaced(int parent, const char *name);
+
+/* Removes a folder that a save left, if there is one. Anything in it but regular files, or another
+   process that still writes to it, is MLM_ERR_IO, and nothing is removed. */
+mlm_status mlm__folder_remove(int parent, const char *name, const char *path);
+
+/* Flushes the names of its entries to the disk. */
+mlm_status mlm__folder_sync(int fd, const char *path);
+
+/* Gives fresh the name current. What had it keeps its content under the name fresh, where the file
+   system can exchange two names at once, and else under old; either is then for
+   mlm__folder_remove. */
+mlm_status mlm__folder_replace(
+    int parent, const char *fresh, const char *current, const char *old, const char *path);
+
+#endif

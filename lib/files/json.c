@@ -1,0 +1,117 @@
+#include "files/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "files/file.h"
+
+mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out)
+{
+    json_error_t error;
+    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (*out)
+        return MLM_OK;
+    if (json_error_code(&error) == json_error_out_of_memory)
+        return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
+    return mlm__error(MLM_ERR_FORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+}
+
+mlm_status mlm__json_load(mlm_runtime *runtime, const char *path, size_t limit, json_t **out)
+{
+    *out = NULL;
+    char *text;
+    size_t size;
+    MLM__TRY(mlm__file_read_all(runtime, path, limit, &text, &size));
+    mlm_status status = mlm__json_parse(text, size, path, out);
+    mlm__free(runtime, text);
+    return status;
+}
+
+/* The member, or NULL when it is absent or null. */
+static const json_t *member_of(const json_t *object, const char *member)
+{
+    const json_t *value = json_object_get(object, member);
+    return json_is_null(value) ? NULL : value;
+}
+
+mlm_status mlm__json_int(const json_t *object, const char *member, int64_t low, int64_t high,
+    const char *path, int64_t *value)
+{
+    const json_t *given = member_of(object, member);
+    if (!given)
+        return MLM_OK;
+    if (!json_is_integer(given))
+        return mlm__error(MLM_ERR_FORMAT, "%s: %s: is not an integer", path, member);
+    int64_t number = json_integer_value(given);
+    if (number < low || number > high)
+        return mlm__error(MLM_ERR_FORMAT, "%s: %s: is %" PRId64 ", must be %" PRId64 " to %" PRId64,
+            path, member, number, low, high);
+    *value = number;
+    return MLM_OK;
+}
+
+mlm_status mlm__json_double(const json_t *object, const char *member, double low, double high,
+    const char *path, double *value)
+{
+    const json_t *given = member_of(object, member);
+    if (!given)
+        return MLM_OK;
+    if (!json_is_number(given))
+        return mlm__error(MLM_ERR_FORMAT, "%s: %s: is not a number", path, member);
+    double number = json_number_value(given);
+    if (!(number >= low && number <= high))
+        return mlm__error(
+            MLM_ERR_FORMAT, "%s: %s: is %g, must be %g to %g", path, member, number, low, high);
+    *value = number;
+    return MLM_OK;
+}
+
+mlm_status mlm__json_bool(const json_t *object, const char *member, const char *path, bool *value)
+{
+    const json_t *given = member_of(object, member);
+    if (!given)
+        return MLM_OK;
+    if (!json_is_boolean(given))
+        return mlm__error(MLM_ERR_FORMAT, "%s: %s: is not true or false", path, member);
+    *value = json_is_true(given);
+    return MLM_OK;
+}
+
+mlm_status mlm__json_string(
+    const json_t *object, const char *member, const char *path, const char **value)
+{
+    const json_t *given = member_of(object, member);
+    if (!given)
+        return MLM_OK;
+    if (!json_is_string(given))
+        return mlm__error(MLM_ERR_FORMAT, "%s: %s: is not a string", path, member);
+    *value = json_string_value(given);
+    return MLM_OK;
+}
+
+typedef struct dump {
+    mlm__directory *directory;
+    mlm_status status;
+} dump;
+
+static int write_piece(const char *text, size_t size, void *context)
+{
+    dump *to = context;
+    to->status = mlm__directory_write(to->directory, text, size);
+    return to->status == MLM_OK ? 0 : -1;
+}
+
+mlm_status mlm__json_write(mlm__directory *directory, const char *name, const json_t *root)
+{
+    if (!root)
+        return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
+    MLM__TRY(mlm__directory_start(directory, name));
+    dump to = {directory, MLM_OK};
+    if (json_dump_callback(root, write_piece, &to, JSON_INDENT(2)) != 0)
+        return to.status != MLM_OK ? to.status
+                                   : mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
+    MLM__TRY(mlm__directory_write(directory, "\n", 1));
+    return mlm__directory_finish(directory);
+}
