@@ -1,0 +1,56 @@
+/* evaluate: masked loss and accuracy of a model on text, on masks that are always the same. */
+#include "heldout.h"
+
+struct settings {
+    const char *model;
+    int64_t T, threads, masking;
+    double probability;
+};
+
+static int evaluate(const struct settings *settings, const char *const *paths, size_t path_count)
+{
+    mlm_runtime *runtime = make_runtime(settings->threads);
+    mlm_masker_options masking;
+    mlm_tokenizer *tokenizer;
+    mlm_encoder *encoder;
+    mlm_metrics total;
+    struct heldout heldout;
+    check(mlm_tokenizer_load(runtime, settings->model, NULL, &tokenizer));
+    check(mlm_encoder_load(runtime, settings->model, NULL, &encoder));
+    mlm_masker_options_init(&masking, sizeof masking);
+    masking.strategy = (int32_t)settings->masking;
+    masking.mlm_probability = settings->probability;
+    check(heldout_open(runtime, tokenizer, paths, path_count, settings->T, &masking, &heldout));
+    check(mlm_evaluate(encoder, heldout.corpus, heldout.masker, &total));
+    heldout_print(&heldout, &total);
+    printf("accuracy: %.4f of %lld masked tokens\n", total.accuracy, (long long)total.labels);
+    heldout_close(&heldout);
+    mlm_encoder_free(encoder);
+    mlm_tokenizer_free(tokenizer);
+    mlm_runtime_free(runtime);
+    return finish_output();
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings = {NULL, 128, 0, MLM_MASK_TOKENS, 0.15};
+    const struct option options[] = {
+        {OPTION_TEXT, "--model", "DIR", "the model and its tokenizer", &settings.model, 0, 0},
+        {OPTION_WHOLE, "--seq-length", "T", "most tokens of a sequence (default 128)", &settings.T,
+            3, 65536},
+        {OPTION_CHOICE, "--masking", "token|whole-word", "what is masked (default token)",
+            &settings.masking, 0, 0},
+        {OPTION_REAL, "--mask-probability", "P",
+            "share of the tokens that is masked (default 0.15)", &settings.probability, 0, 1},
+        {OPTION_WHOLE, "--threads", "N", "0: one per core (default 0)", &settings.threads, 0, 1024},
+    };
+    const struct program program = {"evaluate", "--model DIR [options] TEXT...",
+        "Prints the masked loss of a model on text files beside the entropy of their tokens, "
+        "which\n"
+        "is the loss of guessing by frequency, and the share of masked tokens it predicts.",
+        options, COUNT(options), 1, SIZE_MAX};
+    const size_t count = read_options(&program, argc, argv);
+    if (!settings.model)
+        refuse("--model is missing");
+    return evaluate(&settings, (const char *const *)argv, count);
+}
