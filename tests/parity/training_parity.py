@@ -1,0 +1,78 @@
+"""Twenty updates on the same masked batches: the same losses and parameters as PyTorch's AdamW."""
+import pathlib
+import tempfile
+from ctypes import byref, c_int32
+
+import torch
+from transformers import BertForMaskedLM, get_linear_schedule_with_warmup
+
+from parity import check_close, finish, padded
+import mlm
+
+STEPS, WARMUP, RATE, DECAY = 20, 5, 1e-3, 0.01
+WORDS = "the a cat dog fish bird sleeps eats sees runs in on under house tree river".split()
+
+
+def write_text(path):
+    generator = torch.Generator().manual_seed(3)
+    with open(path, "w") as out:
+        for _ in range(400):
+            choice = torch.randint(len(WORDS), (9,), generator=generator).tolist()
+            out.write(" ".join(WORDS[i] for i in choice) + "\n\n")
+
+
+def sequences_of(batch, array):
+    offsets = batch.offsets[:batch.B + 1]
+    return [array[a:b] for a, b in zip(offsets, offsets[1:])]
+
+
+def optimizer_of(model):
+    plain = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
+    rest = [p for n, p in model.named_parameters() if "bias" not in n and "LayerNorm" not in n]
+    return torch.optim.AdamW([{"params": rest, "weight_decay": DECAY},
+                              {"params": plain, "weight_decay": 0.0}], lr=RATE, eps=1e-6)
+
+
+def their_step(model, optimizer, schedule, batch):
+    ids, mask = padded(sequences_of(batch, batch.input_ids))
+    labels, _ = padded(sequences_of(batch, batch.labels), value=-100)
+    loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+    optimizer.zero_grad()
+    return loss.item(), norm.item()
+
+
+with tempfile.TemporaryDirectory() as folder:
+    text = str(pathlib.Path(folder) / "text.txt")
+    write_text(text)
+    tokenizer = mlm.Tokenizer.train(None, [text], mlm.VocabOptions(vocab_size=100))
+    corpus = mlm.corpus(None, tokenizer, [text], mlm.CorpusOptions(B=16, T=32))
+    masker = mlm.masker(None, tokenizer)
+    encoder = mlm.encoder(None, mlm.EncoderConfig(vocab_size=len(tokenizer), hidden_size=32,
+        num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=32,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.1))
+    mlm.lib.mlm_encoder_save(encoder, f"{folder}/start".encode(), c_int32(mlm.F32))
+    model = BertForMaskedLM.from_pretrained(f"{folder}/start").train()
+    trainer = mlm.trainer(None, encoder, mlm.TrainerOptions(learning_rate=RATE, weight_decay=DECAY,
+        warmup_steps=WARMUP, total_steps=STEPS))
+    optimizer = optimizer_of(model)
+    schedule = get_linear_schedule_with_warmup(optimizer, WARMUP, STEPS)
+
+    ours, theirs = [], []
+    for _, batch in zip(range(STEPS), mlm.batches(corpus)):
+        masked = mlm.apply_masks(masker, batch)
+        theirs.append(their_step(model, optimizer, schedule, masked))
+        mlm.lib.mlm_trainer_accumulate(trainer, byref(masked))
+        metrics = mlm.update(trainer)
+        ours.append((metrics.loss, metrics.grad_norm))
+    ours, theirs = torch.tensor(ours), torch.tensor(theirs)
+    check_close("losses", ours[:, 0], theirs[:, 0], 1e-4)
+    check_close("gradient norms", ours[:, 1], theirs[:, 1], 1e-3)
+    mlm.lib.mlm_encoder_save(encoder, f"{folder}/end".encode(), c_int32(mlm.F32))
+    end = dict(BertForMaskedLM.from_pretrained(f"{folder}/end").named_parameters())
+    for name, parameter in model.named_parameters():
+        check_close(f"after {STEPS} updates: {name}", end[name].detach(), parameter.detach(), 5e-4)
+finish()
