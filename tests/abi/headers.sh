@@ -31,7 +31,7 @@ for path in "$include"/mlm/*.h "$include"/mlm/*.hpp; do
     [ -e "$path" ] || continue
     for standard in c++11 c++20; do
         if [ -n "$CXX" ]; then
-            compile cc "$standard" "$(basename "$path")" "$CXX"
+            compile cpp "$standard" "$(basename "$path")" "$CXX"
         else
             skip "mlm/$(basename "$path") alone as $standard" "no C++ compiler"
         fi

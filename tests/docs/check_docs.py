@@ -67,8 +67,8 @@ for page in pages:
 
 programs = root / "examples/README.md"
 if programs.exists():
-    named = set(re.findall(r"`([a-z_/]+\.(?:c|cc|py|sh))`", programs.read_text()))
-    there = {str(path.relative_to(root / "examples")) for ending in ("c", "cc", "py", "sh")
+    named = set(re.findall(r"`([a-z_/]+\.(?:c|cpp|py|sh))`", programs.read_text()))
+    there = {str(path.relative_to(root / "examples")) for ending in ("c", "cpp", "py", "sh")
              for path in (root / "examples").rglob(f"*.{ending}")}
     check("examples/README.md names only programs that exist", "\n".join(sorted(named - there)))
 index = (root / "docs/README.md").read_text()
