@@ -17,8 +17,6 @@ const char *mlm_status_name(mlm_status status)
         return "MLM_OK";
     case MLM_END:
         return "MLM_END";
-    case MLM_STOPPED:
-        return "MLM_STOPPED";
     case MLM_ERR_ARGUMENT:
         return "MLM_ERR_ARGUMENT";
     case MLM_ERR_MEMORY:
@@ -43,6 +41,8 @@ const char *mlm_status_name(mlm_status status)
         return "MLM_ERR_MISMATCH";
     case MLM_ERR_INTERNAL:
         return "MLM_ERR_INTERNAL";
+    case MLM_STOPPED:
+        return "MLM_STOPPED";
     }
     return "unknown status";
 }

@@ -43,12 +43,6 @@ int test_main(Suite *(*const suites[])(void), size_t count)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-void test_message_has(const char *part, const char *file, int line)
-{
-    ck_assert_msg(strstr(mlm_last_error(), part) != NULL, "%s:%d: the message \"%s\" lacks \"%s\"",
-        file, line, mlm_last_error(), part);
-}
-
 void assert_close_f64(const double *actual, const double *expected, size_t count, double rtol,
     double atol, const char *what)
 {

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "mlm/mlm.h"
 
@@ -30,9 +31,9 @@ int test_main(Suite *(*const suites[])(void), size_t count);
 #define assert_error(expression, expected, part)                                                   \
     do {                                                                                           \
         assert_status(expression, expected);                                                       \
-        test_message_has(part, __FILE__, __LINE__);                                                \
+        ck_assert_msg(strstr(mlm_last_error(), part) != NULL, "the message \"%s\" lacks \"%s\"",   \
+            mlm_last_error(), part);                                                               \
     } while (0)
-void test_message_has(const char *part, const char *file, int line);
 
 /* Every |actual - expected| <= atol + rtol |expected|; else the first place where not, both values
    and the largest error. */
