@@ -40,8 +40,9 @@ done
 
 header=$include/mlm/mlm.h
 layout=$root/tests/abi/layout.c
-# Comments out, line ends to spaces: declarations are then easy to find.
-plain=$(sed 's|/\*[^*]*\*/||g' "$header" | sed '/\/\*/,/\*\//d' | tr '\n' ' ')
+# Without comments and line ends, declarations are easy to find.
+plain=$(tr '\n' ' ' < "$header" |
+    sed 's:/\*:\x01:g; s:\*/:\x02:g; s:\x01[^\x02]*\x02::g')
 missing=
 for struct in $(echo "$plain" | grep -oE 'typedef struct mlm_[a-z_]+ \{' | awk '{ print $3 }'); do
     grep -q "SIZE($struct," "$layout" || missing="$missing $struct"
