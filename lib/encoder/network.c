@@ -1,0 +1,227 @@
+/* The layers in their order, for inference; network_train.c has training. */
+#include "encoder/network_state.h"
+
+#include <assert.h>
+
+#include "kernels/blas.h"
+
+/* Tokens of a chunk: activations of so many fit the caches of small models, and products of large
+   ones run at full speed. Measured in docs/numerics.md. */
+enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 2048, SMALL_HIDDEN = 256 };
+
+int32_t mlm__network_chunk_end(const mlm__network *network, const int32_t *offsets, int32_t B,
+    int32_t b0)
+{
+    const int32_t most =
+        network->layout->config.hidden_size <= SMALL_HIDDEN ? CHUNK_SMALL : CHUNK_LARGE;
+    int32_t end = b0 + 1;
+    while (end < B && offsets[end + 1] - offsets[b0] <= most)
+        end++;
+    return end;
+}
+
+/* ---- arguments of the layers ------------------------------------------------------- */
+
+mlm__droppers mlm__network_place(mlm__network *network, const mlm__chunk *chunk,
+    const mlm__dropout *dropout)
+{
+    assert(chunk->N <= network->N && chunk->B <= network->B);
+    for (int32_t b = 0; b < chunk->B; b++) {
+        const int32_t first = chunk->offsets[b] - chunk->offsets[0];
+        const int32_t T = chunk->offsets[b + 1] - chunk->offsets[b];
+        assert(T <= network->T);
+        for (int32_t t = 0; t < T; t++) {
+            network->sequence[first + t] = b;
+            network->place[first + t] = t;
+        }
+    }
+    mlm__dropper none = {.position = chunk->position, .sequence = network->sequence,
+        .place = network->place};
+    mlm__droppers droppers = {none, none};
+    if (dropout) {
+        droppers.hidden.key = droppers.attention.key =
+            mlm__random_key_make(dropout->seed, MLM__RANDOM_DROPOUT, dropout->step);
+        mlm__dropper_set(&droppers.hidden, dropout->hidden);
+        mlm__dropper_set(&droppers.attention, dropout->attention);
+    }
+    return droppers;
+}
+
+mlm__embedding mlm__network_embedding(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers)
+{
+    const mlm__layout *layout = network->layout;
+    const mlm_encoder_config *config = &layout->config;
+    return (mlm__embedding){.N = (size_t)chunk->N, .H = (size_t)config->hidden_size,
+        .types = (size_t)config->type_vocab_size, .pad_token_id = config->pad_token_id,
+        .eps = config->layer_norm_eps, .dropper = &droppers->hidden,
+        .input_ids = chunk->input_ids, .token_type_ids = chunk->token_type_ids,
+        .place = network->place, .word = parameters + layout->word_embeddings,
+        .position = parameters + layout->position_embeddings,
+        .type = parameters + layout->token_type_embeddings,
+        .norm = mlm__weights_at(parameters, layout->embeddings_norm),
+        .kept = network->embedding_norm};
+}
+
+mlm__attention mlm__network_attention(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
+    const real *x)
+{
+    const mlm_encoder_config *config = &network->layout->config;
+    const mlm__layer_layout *at = &network->layout->layers[l];
+    const size_t A = (size_t)config->num_attention_heads;
+    return (mlm__attention){.B = (size_t)chunk->B, .N = (size_t)chunk->N,
+        .H = (size_t)config->hidden_size, .A = A, .eps = config->layer_norm_eps,
+        .offsets = chunk->offsets, .probability_dropper = &droppers->attention,
+        .head_site = mlm__site_heads(l, A), .output_dropper = &droppers->hidden,
+        .output_site = mlm__site_attention_output(l, A),
+        .qkv = mlm__weights_at(parameters, at->qkv),
+        .output = mlm__weights_at(parameters, at->attention_output),
+        .norm = mlm__weights_at(parameters, at->attention_norm), .x = x,
+        .projected = room->projected, .softmax = room->softmax, .context = room->context,
+        .kept = room->attention_norm};
+}
+
+mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
+    const real *x)
+{
+    const mlm_encoder_config *config = &network->layout->config;
+    const mlm__layer_layout *at = &network->layout->layers[l];
+    return (mlm__feed_forward){.N = (size_t)chunk->N, .H = (size_t)config->hidden_size,
+        .I = (size_t)config->intermediate_size, .act = config->hidden_act,
+        .eps = config->layer_norm_eps, .dropper = &droppers->hidden,
+        .site = mlm__site_feed_forward(l, (size_t)config->num_attention_heads),
+        .intermediate = mlm__weights_at(parameters, at->intermediate),
+        .output = mlm__weights_at(parameters, at->output),
+        .norm = mlm__weights_at(parameters, at->output_norm), .x = x, .up = room->up,
+        .kept = room->output_norm};
+}
+
+mlm__prediction_head mlm__network_prediction_head(const mlm__network *network,
+    const real *parameters, const int32_t *rows, size_t M)
+{
+    const mlm__layout *layout = network->layout;
+    const mlm__head_room *head = &network->head;
+    return (mlm__prediction_head){.M = M, .H = (size_t)layout->config.hidden_size,
+        .act = layout->config.hidden_act, .eps = layout->config.layer_norm_eps, .rows = rows,
+        .transform = mlm__weights_at(parameters, layout->transform),
+        .norm = mlm__weights_at(parameters, layout->transform_norm), .x = head->x, .up = head->up,
+        .kept = head->kept};
+}
+
+static mlm__weights decoder_of(const mlm__layout *layout, const real *parameters)
+{
+    return (mlm__weights){parameters + layout->word_embeddings,
+        parameters + layout->prediction_bias};
+}
+
+mlm__cross_entropy mlm__network_cross_entropy(const mlm__network *network, const real *parameters,
+    const int32_t *labels, size_t M)
+{
+    const mlm__head_room *head = &network->head;
+    return (mlm__cross_entropy){.M = M, .H = (size_t)network->layout->config.hidden_size,
+        .cut = network->cut, .decoder = decoder_of(network->layout, parameters), .z = head->z,
+        .labels = labels, .maxima = head->maxima, .sums = head->sums,
+        .label_logits = head->label_logits, .label_leads = head->label_leads};
+}
+
+mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
+    size_t B, const int32_t *offsets)
+{
+    const mlm__layout *layout = network->layout;
+    return (mlm__sentence_head){.B = B, .H = (size_t)layout->config.hidden_size,
+        .offsets = offsets, .pooler = mlm__weights_at(parameters, layout->pooler),
+        .classifier = mlm__weights_at(parameters, layout->sentence)};
+}
+
+/* ---- inference ---------------------------------------------------------------------- */
+
+mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, int32_t layer, real *hidden)
+{
+    const mlm__compute *compute = &network->compute;
+    const mlm__droppers none = mlm__network_place(network, chunk, NULL);
+    const mlm__layer_room *room = &network->layers[0];
+    mlm__blas_begin();
+    const mlm__embedding embedding = mlm__network_embedding(network, parameters, chunk, &none);
+    mlm__embedding_forward(compute, &embedding, hidden);
+    for (size_t l = 0; l < (size_t)layer; l++) {
+        const mlm__attention attention =
+            mlm__network_attention(network, parameters, chunk, &none, l, room, hidden);
+        mlm__attention_forward(compute, &attention, room->middle);
+        const mlm__feed_forward feed_forward =
+            mlm__network_feed_forward(network, parameters, chunk, &none, l, room, room->middle);
+        mlm__feed_forward_forward(compute, &feed_forward, hidden);
+    }
+    mlm__blas_end();
+    return MLM_OK;
+}
+
+static size_t head_rows(size_t M, size_t first)
+{
+    return M - first < MLM__HEAD_ROWS ? M - first : MLM__HEAD_ROWS;
+}
+
+mlm_status mlm__network_logits(mlm__network *network, const real *parameters, const real *hidden,
+    const int32_t *rows, size_t M, real *logits)
+{
+    const mlm__compute *compute = &network->compute;
+    const size_t H = (size_t)network->layout->config.hidden_size;
+    assert(network->memory);
+    mlm__blas_begin();
+    for (size_t first = 0; first < M; first += MLM__HEAD_ROWS) {
+        const size_t count = head_rows(M, first);
+        const mlm__prediction_head head =
+            mlm__network_prediction_head(network, parameters, rows + first, count);
+        mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
+        mlm__decoder_logits(compute, decoder_of(network->layout, parameters), count, H,
+            network->cut, network->head.z, logits + first * network->cut.V);
+    }
+    mlm__blas_end();
+    return MLM_OK;
+}
+
+mlm_status mlm__network_losses(mlm__network *network, const real *parameters, const real *hidden,
+    const int32_t *rows, const int32_t *labels, size_t M, double *losses, uint8_t *correct)
+{
+    const mlm__compute *compute = &network->compute;
+    assert(network->memory);
+    mlm__blas_begin();
+    for (size_t first = 0; first < M; first += MLM__HEAD_ROWS) {
+        const size_t count = head_rows(M, first);
+        const mlm__prediction_head head =
+            mlm__network_prediction_head(network, parameters, rows + first, count);
+        mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
+        const mlm__cross_entropy loss =
+            mlm__network_cross_entropy(network, parameters, labels + first, count);
+        mlm__cross_entropy_forward(compute, &loss, losses + first,
+            correct ? correct + first : network->head.correct);
+    }
+    mlm__blas_end();
+    return MLM_OK;
+}
+
+mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const real *hidden, real *pooled)
+{
+    assert(network->layout->config.sentence_head && chunk->B <= network->B);
+    mlm__blas_begin();
+    const mlm__sentence_head head =
+        mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets);
+    mlm__pooler_forward(&network->compute, &head, hidden, network->sentence.x, pooled);
+    mlm__blas_end();
+    return MLM_OK;
+}
+
+mlm_status mlm__network_sentence_logits(mlm__network *network, const real *parameters,
+    const real *pooled, int32_t B, real *logits)
+{
+    assert(network->layout->config.sentence_head);
+    mlm__blas_begin();
+    const mlm__sentence_head head =
+        mlm__network_sentence_head(network, parameters, (size_t)B, NULL);
+    mlm__sentence_logits(&network->compute, &head, pooled, logits);
+    mlm__blas_end();
+    return MLM_OK;
+}

@@ -1,0 +1,203 @@
+/* The workspace: one block of memory, cut into all arrays. */
+#include "encoder/network_state.h"
+
+#include <assert.h>
+
+#include "base/memory.h"
+
+/* Hands out arrays of a block; of no block at all, to find its size. */
+typedef struct arena {
+    char *memory;
+    size_t used;
+} arena;
+
+static void *take(arena *from, size_t count, size_t size)
+{
+    const size_t at = from->used;
+    from->used += (count * size + MLM__ALIGNMENT - 1) / MLM__ALIGNMENT * MLM__ALIGNMENT;
+    return from->memory ? from->memory + at : NULL;
+}
+
+static real *take_real(arena *from, size_t count)
+{
+    return take(from, count, sizeof(real));
+}
+
+static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
+{
+    mlm__residual_norm norm;
+    norm.sum = take_real(from, rows * H);
+    norm.moments = take(from, rows, sizeof(mlm__moments));
+    return norm;
+}
+
+static mlm__layer_room take_layer(arena *from, const mlm_encoder_config *config, size_t N,
+    bool training)
+{
+    const size_t H = (size_t)config->hidden_size;
+    mlm__layer_room room;
+    room.projected = take_real(from, N * 3 * H);
+    room.context = take_real(from, N * H);
+    room.middle = take_real(from, N * H);
+    room.up = take_real(from, N * (size_t)config->intermediate_size);
+    room.out = training ? take_real(from, N * H) : NULL;
+    room.softmax = take(from, N * (size_t)config->num_attention_heads, sizeof *room.softmax);
+    room.attention_norm = take_norm(from, N, H);
+    room.output_norm = take_norm(from, N, H);
+    return room;
+}
+
+static void take_head(arena *from, mlm__network *network, size_t N, bool training)
+{
+    const size_t H = (size_t)network->layout->config.hidden_size;
+    const size_t R = MLM__HEAD_ROWS, kept = N < R ? N : R;
+    const size_t blocks = network->cut.groups * network->cut.blocks_a_group;
+    mlm__head_room *head = &network->head;
+    head->rows = take(from, R, sizeof(int32_t));
+    head->labels = take(from, R, sizeof(int32_t));
+    head->x = take_real(from, R * H);
+    head->up = take_real(from, R * H);
+    head->z = take_real(from, R * H);
+    head->kept = take_norm(from, R, H);
+    head->maxima = take_real(from, R * blocks);
+    head->sums = take_real(from, R * blocks);
+    head->label_logits = take_real(from, R);
+    head->label_leads = take(from, R, 1);
+    head->correct = take(from, R, 1);
+    head->losses = take(from, R, sizeof(double));
+    if (training) {
+        head->exponentials = take_real(from, kept * network->cut.V);
+        head->parts = take_real(from, network->cut.groups * kept * H);
+        head->dz = take_real(from, kept * H);
+        head->dup = take_real(from, kept * H);
+    }
+}
+
+static void take_sentence(arena *from, mlm__network *network, size_t B)
+{
+    const size_t H = (size_t)network->layout->config.hidden_size;
+    mlm__sentence_room *sentence = &network->sentence;
+    sentence->x = take_real(from, B * H);
+    sentence->pooled = take_real(from, B * H);
+    sentence->logits = take_real(from, B * 2);
+    sentence->dpooled = take_real(from, B * H);
+    sentence->dx = take_real(from, H);
+    sentence->losses = take(from, B, sizeof(double));
+    sentence->correct = take(from, B, 1);
+}
+
+static void take_backward(arena *from, mlm__network *network, size_t N)
+{
+    const size_t H = (size_t)network->layout->config.hidden_size;
+    const size_t I = (size_t)network->layout->config.intermediate_size;
+    mlm__backward_room *room = &network->backward;
+    room->dout = take_real(from, N * H);
+    room->dmiddle = take_real(from, N * H);
+    room->dx = take_real(from, N * H);
+    room->attention_dproj = take_real(from, N * H);
+    room->output_dproj = take_real(from, N * H);
+    room->dcontext = take_real(from, N * H);
+    room->dprojected = take_real(from, N * 3 * H);
+    room->dup = take_real(from, N * I);
+    room->act = take_real(from, N * I);
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t scratch_size(const mlm__network *network, size_t T)
+{
+    const mlm_encoder_config *config = &network->layout->config;
+    const size_t H = (size_t)config->hidden_size, I = (size_t)config->intermediate_size;
+    size_t size = most(mlm__feed_forward_scratch(H, I), mlm__attention_scratch(H, T));
+    size = most(size, mlm__cross_entropy_scratch(network->cut));
+    const size_t unit = MLM__ALIGNMENT / sizeof(real);
+    return (size + unit - 1) / unit * unit;
+}
+
+static void take_all(arena *from, mlm__network *network, size_t N, size_t B, size_t T,
+    bool training)
+{
+    const mlm_encoder_config *config = &network->layout->config;
+    const size_t H = (size_t)config->hidden_size;
+    network->compute.scratch_size = scratch_size(network, T);
+    network->compute.scratch = take_real(from,
+        (size_t)mlm__threads(network->runtime) * network->compute.scratch_size);
+    network->sequence = take(from, N, sizeof(int32_t));
+    network->place = take(from, N, sizeof(int32_t));
+    network->embedding_norm = take_norm(from, N, H);
+    network->embedded = training ? take_real(from, N * H) : NULL;
+    for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
+        network->layers[l] = take_layer(from, config, N, training);
+    take_head(from, network, N, training);
+    if (config->sentence_head)
+        take_sentence(from, network, B);
+    if (training)
+        take_backward(from, network, N);
+}
+
+mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout, mlm__network **out)
+{
+    *out = NULL;
+    mlm__network *network = mlm__alloc_zero(runtime, 1, sizeof *network);
+    if (!network)
+        return MLM_ERR_MEMORY;
+    network->runtime = runtime;
+    network->layout = layout;
+    network->compute.runtime = runtime;
+    network->compute.kernels = mlm__kernels_get();
+    network->cut = mlm__vocabulary_cut_make((size_t)layout->config.vocab_size);
+    network->layers = mlm__alloc_zero(runtime, (size_t)layout->config.num_hidden_layers + 1,
+        sizeof *network->layers);
+    if (!network->layers) {
+        mlm__network_free(network);
+        return MLM_ERR_MEMORY;
+    }
+    *out = network;
+    return MLM_OK;
+}
+
+void mlm__network_free(mlm__network *network)
+{
+    if (!network)
+        return;
+    mlm__free(network->runtime, network->memory);
+    mlm__free(network->runtime, network->layers);
+    mlm__free(network->runtime, network);
+}
+
+static int32_t larger(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+mlm_status mlm__network_reserve(mlm__network *network, int32_t N, int32_t B, int32_t T,
+    int32_t training)
+{
+    assert(N > 0 && B > 0 && T > 0);
+    if (network->memory && N <= network->N && B <= network->B && T <= network->T &&
+        training <= network->training)
+        return MLM_OK;
+    N = larger(N, network->N);
+    B = larger(B, network->B);
+    T = larger(T, network->T);
+    training = larger(training, network->training);
+    /* The old room goes first, so that there are never two. */
+    mlm__free(network->runtime, network->memory);
+    network->memory = NULL;
+    network->N = network->B = network->T = network->training = 0;
+    arena size = {0};
+    take_all(&size, network, (size_t)N, (size_t)B, (size_t)T, training != 0);
+    network->memory = mlm__alloc(network->runtime, size.used, 1);
+    if (!network->memory)
+        return MLM_ERR_MEMORY;
+    take_all(&(arena){network->memory, 0}, network, (size_t)N, (size_t)B, (size_t)T,
+        training != 0);
+    network->N = N;
+    network->B = B;
+    network->T = T;
+    network->training = training;
+    return MLM_OK;
+}

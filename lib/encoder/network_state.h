@@ -1,0 +1,100 @@
+/* The inside of a network, for network*.c alone. */
+#ifndef MLM_ENCODER_NETWORK_STATE_H
+#define MLM_ENCODER_NETWORK_STATE_H
+
+#include "encoder/network.h"
+#include "layers/attention.h"
+#include "layers/cross_entropy.h"
+#include "layers/embedding.h"
+#include "layers/feed_forward.h"
+#include "layers/prediction_head.h"
+#include "layers/sentence_head.h"
+
+/* Labelled rows that go through the head at a time: as many exponentials as [512,V] are kept for
+   backward, whatever the chunk has. */
+enum { MLM__HEAD_ROWS = 512 };
+
+/* Activations of a layer that its backward reads. */
+typedef struct mlm__layer_room {
+    real *projected, *context, *middle, *up, *out; /* [N,3H] [N,H] [N,H] [N,I] [N,H] */
+    mlm__softmax_row *softmax;                     /* [N,A] */
+    mlm__residual_norm attention_norm, output_norm;
+} mlm__layer_room;
+
+/* Between the hidden states and the losses of MLM__HEAD_ROWS rows. */
+typedef struct mlm__head_room {
+    int32_t *rows, *labels;
+    real *x, *up, *z;
+    mlm__residual_norm kept;
+    real *maxima, *sums, *label_logits;
+    uint8_t *label_leads, *correct;
+    double *losses;
+    real *exponentials, *parts, *dz, *dup; /* training */
+} mlm__head_room;
+
+/* A row a sequence. */
+typedef struct mlm__sentence_room {
+    real *x, *pooled, *logits, *dpooled, *dx;
+    double *losses;
+    uint8_t *correct;
+} mlm__sentence_room;
+
+/* Gradients on their way back. */
+typedef struct mlm__backward_room {
+    real *dout, *dmiddle, *dx;                                      /* [N,H] */
+    real *attention_dproj, *output_dproj, *dcontext, *dprojected;   /* [N,H], the last [N,3H] */
+    real *dup, *act;                                                /* [N,I] */
+} mlm__backward_room;
+
+struct mlm__network {
+    mlm_runtime *runtime;
+    const mlm__layout *layout;
+    mlm__compute compute;
+    mlm__vocabulary_cut cut;
+    int32_t N, B, T, training; /* what there is room for */
+    void *memory;
+    int32_t *sequence, *place; /* [N] of the chunk at hand */
+    mlm__residual_norm embedding_norm;
+    real *embedded;            /* [N,H], training */
+    mlm__layer_room *layers;   /* [L], in inference only the first has room */
+    mlm__head_room head;
+    mlm__sentence_room sentence;
+    mlm__backward_room backward;
+};
+
+/* The two dropouts of a chunk. */
+typedef struct mlm__droppers {
+    mlm__dropper hidden, attention;
+} mlm__droppers;
+
+/* Says which token is what, and what is dropped; dropout NULL: nothing. */
+mlm__droppers mlm__network_place(mlm__network *network, const mlm__chunk *chunk,
+    const mlm__dropout *dropout);
+
+/* The layers' arguments over this network's room. */
+mlm__embedding mlm__network_embedding(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers);
+mlm__attention mlm__network_attention(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
+    const real *x);
+mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
+    const real *x);
+mlm__prediction_head mlm__network_prediction_head(const mlm__network *network,
+    const real *parameters, const int32_t *rows, size_t M);
+mlm__cross_entropy mlm__network_cross_entropy(const mlm__network *network, const real *parameters,
+    const int32_t *labels, size_t M);
+mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
+    size_t B, const int32_t *offsets);
+
+static inline mlm__weights mlm__weights_at(const real *parameters, mlm__affine at)
+{
+    return (mlm__weights){parameters + at.weight, parameters + at.bias};
+}
+
+static inline mlm__weight_gradients mlm__gradients_at(real *gradients, mlm__affine at)
+{
+    return (mlm__weight_gradients){gradients + at.weight, gradients + at.bias};
+}
+
+#endif

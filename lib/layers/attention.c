@@ -1,0 +1,180 @@
+#include "layers/attention.h"
+
+#include <math.h>
+
+#include "layers/linear.h"
+
+/* Query rows whose scores are in scratch at a time; bounds it for long sequences. */
+enum { QUERY_ROWS = 128 };
+
+size_t mlm__attention_scratch(size_t H, size_t T)
+{
+    const size_t rows = T < QUERY_ROWS ? T : QUERY_ROWS;
+    const size_t scores = (2 * rows + 1) * T, output = MLM__PIECE_ROWS * H + H;
+    return scores > output ? scores : output;
+}
+
+/* One head of one sequence. */
+typedef struct head {
+    size_t first, T, D;   /* its rows in the chunk, its width */
+    size_t stride;        /* of projected: 3H */
+    const real *q, *k, *v;
+    real scale;
+} head;
+
+static head head_of_piece(const mlm__attention *layer, size_t piece, size_t *a)
+{
+    const size_t b = piece / layer->A, H = layer->H;
+    *a = piece % layer->A;
+    head h;
+    h.first = (size_t)(layer->offsets[b] - layer->offsets[0]);
+    h.T = (size_t)(layer->offsets[b + 1] - layer->offsets[b]);
+    h.D = H / layer->A;
+    h.stride = 3 * H;
+    h.q = layer->projected + h.first * h.stride + *a * h.D;
+    h.k = h.q + H;
+    h.v = h.k + H;
+    h.scale = (real)(1 / sqrt((double)h.D));
+    return h;
+}
+
+/* ---- forward -------------------------------------------------------------------- */
+
+typedef struct forward_work {
+    const mlm__compute *compute;
+    const mlm__attention *layer;
+    real *out;
+} forward_work;
+
+static void project_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
+    const mlm__attention *layer = work->layer;
+    const size_t H = layer->H;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    (void)thread;
+    mlm__linear_rows(work->compute, layer->qkv, rows.count, H, 3 * H, layer->x + rows.first * H,
+        layer->projected + rows.first * 3 * H);
+}
+
+/* The weights of V are exp(score - maximum); the division by their sum is done on the D numbers
+   of the result instead of the T weights. */
+static void head_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__attention *layer = work->layer;
+    size_t a;
+    const head h = head_of_piece(layer, piece, &a);
+    const size_t T = h.T, D = h.D, H = layer->H;
+    real *scores = mlm__scratch_of(work->compute, thread);
+    for (size_t t0 = 0; t0 < T; t0 += QUERY_ROWS) {
+        const size_t rows = T - t0 < QUERY_ROWS ? T - t0 : QUERY_ROWS;
+        real *room = scores + rows * T, *out = layer->context + (h.first + t0) * H + a * D;
+        mlm__softmax_row *softmax = layer->softmax + (h.first + t0) * layer->A + a;
+        kernels->multiply(false, true, rows, T, D, h.scale, h.q + t0 * h.stride, h.stride, h.k,
+            h.stride, 0, scores, T);
+        for (size_t r = 0; r < rows; r++) {
+            real *row = scores + r * T, maximum = kernels->maximum(T, row);
+            const real sum = kernels->exp_sum(T, maximum, row);
+            const real *multipliers = mlm__dropper_row(layer->probability_dropper, kernels,
+                layer->head_site + (uint32_t)a, h.first + t0 + r, T, room);
+            if (multipliers)
+                kernels->product(T, multipliers, row);
+            softmax[r * layer->A] = (mlm__softmax_row){maximum, 1 / sum};
+        }
+        kernels->multiply(false, false, rows, D, T, 1, scores, T, h.v, h.stride, 0, out, H);
+        for (size_t r = 0; r < rows; r++)
+            kernels->scale(D, softmax[r * layer->A].inverse_sum, out + r * H);
+    }
+}
+
+static void output_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
+    const mlm__attention *layer = work->layer;
+    const size_t H = layer->H;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    real *y = mlm__scratch_of(work->compute, thread), *room = y + MLM__PIECE_ROWS * H;
+    mlm__linear_rows(work->compute, layer->output, rows.count, H, H,
+        layer->context + rows.first * H, y);
+    mlm__residual_norm_rows(work->compute, layer->norm, layer->eps, layer->output_dropper,
+        layer->output_site, rows, H, y, layer->x, &layer->kept, work->out, room);
+}
+
+void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *layer, real *out)
+{
+    forward_work work = {compute, layer, out};
+    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), project_piece, &work);
+    mlm__parallel(compute->runtime, layer->B * layer->A, head_piece, &work);
+    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_piece, &work);
+}
+
+/* ---- backward ------------------------------------------------------------------- */
+
+typedef struct backward_work {
+    const mlm__compute *compute;
+    const mlm__attention *layer;
+    const real *dout;
+    real *dproj, *dcontext, *dprojected, *dx;
+} backward_work;
+
+static void output_backward_piece(void *context, size_t piece, int32_t thread)
+{
+    const backward_work *work = context;
+    const mlm__attention *layer = work->layer;
+    const size_t H = layer->H;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    (void)thread;
+    mlm__residual_norm_rows_backward(work->compute, layer->norm.weight, layer->output_dropper,
+        layer->output_site, rows, H, work->dout, &layer->kept, work->dx, work->dproj);
+    mlm__linear_rows_backward(work->compute, layer->output.weight, rows.count, H, H,
+        work->dproj + rows.first * H, false, work->dcontext + rows.first * H);
+}
+
+static void head_backward_piece(void *context, size_t piece, int32_t thread)
+{
+    const backward_work *work = context;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__attention *layer = work->layer;
+    size_t a;
+    const head h = head_of_piece(layer, piece, &a);
+    const size_t T = h.T, D = h.D, H = layer->H;
+    real *dq = work->dprojected + h.first * h.stride + a * D, *dk = dq + H, *dv = dk + H;
+    real *p = mlm__scratch_of(work->compute, thread);
+    for (size_t t0 = 0; t0 < T; t0 += QUERY_ROWS) {
+        const size_t rows = T - t0 < QUERY_ROWS ? T - t0 : QUERY_ROWS;
+        const size_t at = (h.first + t0) * H + a * D;
+        const real *out = layer->context + at, *dout = work->dcontext + at;
+        const real *q = h.q + t0 * h.stride;
+        const mlm__softmax_row *softmax = layer->softmax + (h.first + t0) * layer->A + a;
+        real *dp = p + rows * T, *room = dp + rows * T;
+        kernels->multiply(false, true, rows, T, D, h.scale, q, h.stride, h.k, h.stride, 0, p, T);
+        kernels->multiply(false, true, rows, T, D, 1, dout, H, h.v, h.stride, 0, dp, T);
+        for (size_t r = 0; r < rows; r++) {
+            const mlm__softmax_row saved = softmax[r * layer->A];
+            const real *multipliers = mlm__dropper_row(layer->probability_dropper, kernels,
+                layer->head_site + (uint32_t)a, h.first + t0 + r, T, room);
+            kernels->exp_sum(T, saved.maximum, p + r * T);
+            kernels->scale(T, saved.inverse_sum, p + r * T);
+            kernels->softmax_backward(T, kernels->dot(D, out + r * H, dout + r * H), multipliers,
+                p + r * T, dp + r * T);
+        }
+        const real beta = t0 > 0 ? 1 : 0;
+        kernels->multiply(true, false, T, D, rows, 1, p, T, dout, H, beta, dv, h.stride);
+        kernels->multiply(false, false, rows, D, T, h.scale, dp, T, h.k, h.stride, 0,
+            dq + t0 * h.stride, h.stride);
+        kernels->multiply(true, false, T, D, rows, h.scale, dp, T, q, h.stride, beta, dk,
+            h.stride);
+    }
+}
+
+void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
+    const real *dout, real *dproj, real *dcontext, real *dprojected, real *dx)
+{
+    backward_work work = {compute, layer, dout, dproj, dcontext, dprojected, dx};
+    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_backward_piece, &work);
+    mlm__parallel(compute->runtime, layer->B * layer->A, head_backward_piece, &work);
+    mlm__linear_backward(compute, layer->qkv.weight, layer->N, layer->H, 3 * layer->H, dprojected,
+        dx);
+}

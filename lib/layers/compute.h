@@ -1,0 +1,57 @@
+/* What every layer computes with. Layers are functions from arrays to arrays: forward, and beside it
+   backward, which takes the gradient of the loss by the outputs to those by inputs and parameters.
+
+   Work is cut into pieces whose sizes depend on the model's shape and the batch alone, and a sum is
+   never cut between pieces, so results are the same bytes for any number of threads.
+
+   Names of dimensions: N tokens (rows), H hidden width, A heads, D = H / A, I intermediate width,
+   V vocabulary, M labelled rows. weight [O,K] and bias [O] as in torch.nn.Linear. */
+#ifndef MLM_LAYERS_COMPUTE_H
+#define MLM_LAYERS_COMPUTE_H
+
+#include "base/threads.h"
+#include "kernels/kernels.h"
+#include "kernels/real.h"
+
+typedef struct mlm__compute {
+    mlm_runtime *runtime;
+    const mlm__kernels *kernels;
+    real *scratch;       /* scratch_size numbers for each thread */
+    size_t scratch_size;
+} mlm__compute;
+
+static inline real *mlm__scratch_of(const mlm__compute *compute, int32_t thread)
+{
+    return compute->scratch + (size_t)thread * compute->scratch_size;
+}
+
+/* Rows of a piece where rows are independent: large enough for the product to run at full speed,
+   small enough that the rows stay in the core's cache for what follows the product, and for two
+   threads to have something to do in a small chunk. */
+enum { MLM__PIECE_ROWS = 128 };
+
+typedef struct mlm__row_range {
+    size_t first, count;
+} mlm__row_range;
+
+static inline size_t mlm__pieces_of(size_t rows)
+{
+    return (rows + MLM__PIECE_ROWS - 1) / MLM__PIECE_ROWS;
+}
+
+static inline mlm__row_range mlm__rows_of_piece(size_t rows, size_t piece)
+{
+    size_t first = piece * MLM__PIECE_ROWS, left = rows - first;
+    return (mlm__row_range){first, left < MLM__PIECE_ROWS ? left : MLM__PIECE_ROWS};
+}
+
+/* A layer's weight and bias, and their gradients. */
+typedef struct mlm__weights {
+    const real *weight, *bias;
+} mlm__weights;
+
+typedef struct mlm__weight_gradients {
+    real *weight, *bias;
+} mlm__weight_gradients;
+
+#endif

@@ -1,0 +1,244 @@
+#include "layers/cross_entropy.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Groups are fixed, not one a thread, so that the order of the sum over them is. */
+enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = 16 };
+
+static size_t round_up(size_t x, size_t unit)
+{
+    return (x + unit - 1) / unit * unit;
+}
+
+mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V)
+{
+    mlm__vocabulary_cut cut = {.V = V};
+    cut.group_width = round_up((V + GROUPS - 1) / GROUPS, WIDTH_UNIT);
+    cut.groups = (V + cut.group_width - 1) / cut.group_width;
+    cut.blocks_a_group = (cut.group_width + BLOCK_WIDTH_MOST - 1) / BLOCK_WIDTH_MOST;
+    cut.block_width =
+        round_up((cut.group_width + cut.blocks_a_group - 1) / cut.blocks_a_group, WIDTH_UNIT);
+    return cut;
+}
+
+size_t mlm__cross_entropy_scratch(mlm__vocabulary_cut cut)
+{
+    return MLM__PIECE_ROWS * cut.block_width;
+}
+
+/* Tokens first .. first + width - 1; width is 0 where the last group ends early. */
+typedef struct block {
+    size_t index, first, width;
+} block;
+
+static block block_of(mlm__vocabulary_cut cut, size_t group, size_t b)
+{
+    size_t first = group * cut.group_width + b * cut.block_width;
+    size_t end = first + cut.block_width, group_end = (group + 1) * cut.group_width;
+    end = end < group_end ? end : group_end;
+    end = end < cut.V ? end : cut.V;
+    return (block){group * cut.blocks_a_group + b, first, end > first ? end - first : 0};
+}
+
+static size_t block_count(mlm__vocabulary_cut cut)
+{
+    return cut.groups * cut.blocks_a_group;
+}
+
+/* ---- forward ------------------------------------------------------------------------ */
+
+typedef struct forward_work {
+    const mlm__compute *compute;
+    const mlm__cross_entropy *layer;
+    double *losses;
+    uint8_t *correct;
+} forward_work;
+
+static void find_label(const mlm__cross_entropy *layer, size_t m, block at, const real *logits,
+    real maximum)
+{
+    const size_t label = (size_t)layer->labels[m];
+    if (label < at.first || label >= at.first + at.width)
+        return;
+    const real logit = logits[label - at.first];
+    size_t first = 0;
+    if (logit == maximum)
+        while (logits[first] != maximum)
+            first++;
+    layer->label_logits[m] = logit;
+    layer->label_leads[m] = logit == maximum && at.first + first == label;
+}
+
+/* Logits of rows and one block, then exponentials in their place. */
+static void block_rows(const forward_work *work, block at, mlm__row_range rows, real *logits)
+{
+    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__cross_entropy *layer = work->layer;
+    const size_t H = layer->H, blocks = block_count(layer->cut);
+    kernels->multiply(false, true, rows.count, at.width, H, 1, layer->z + rows.first * H, H,
+        layer->decoder.weight + at.first * H, H, 0, logits, at.width);
+    for (size_t r = 0; r < rows.count; r++) {
+        const size_t m = rows.first + r;
+        real *row = logits + r * at.width;
+        kernels->add(at.width, layer->decoder.bias + at.first, row);
+        const real maximum = kernels->maximum(at.width, row);
+        find_label(layer, m, at, row, maximum);
+        layer->maxima[m * blocks + at.index] = maximum;
+        layer->sums[m * blocks + at.index] = kernels->exp_sum(at.width, maximum, row);
+    }
+}
+
+static void group_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
+    const mlm__cross_entropy *layer = work->layer;
+    for (size_t b = 0; b < layer->cut.blocks_a_group; b++) {
+        const block at = block_of(layer->cut, piece, b);
+        if (at.width == 0) {
+            for (size_t m = 0; m < layer->M; m++) {
+                layer->maxima[m * block_count(layer->cut) + at.index] = -INFINITY;
+                layer->sums[m * block_count(layer->cut) + at.index] = 0;
+            }
+        } else if (layer->exponentials) {
+            block_rows(work, at, (mlm__row_range){0, layer->M},
+                layer->exponentials + layer->M * at.first);
+        } else {
+            for (size_t i = 0; i < mlm__pieces_of(layer->M); i++)
+                block_rows(work, at, mlm__rows_of_piece(layer->M, i),
+                    mlm__scratch_of(work->compute, thread));
+        }
+    }
+}
+
+/* From the blocks' maxima and sums to the row's loss. maxima become exp(maximum - row's maximum)
+   divided by the row's sum: what turns a block's exponentials into probabilities. */
+static void combine_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__cross_entropy *layer = work->layer;
+    const size_t blocks = block_count(layer->cut);
+    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    (void)thread;
+    for (size_t m = rows.first; m < rows.first + rows.count; m++) {
+        real *maxima = layer->maxima + m * blocks, *sums = layer->sums + m * blocks;
+        const size_t label_block =
+            (size_t)layer->labels[m] / layer->cut.group_width * layer->cut.blocks_a_group +
+            (size_t)layer->labels[m] % layer->cut.group_width / layer->cut.block_width;
+        const real maximum = kernels->maximum(blocks, maxima);
+        bool leads = layer->label_leads[m] && maxima[label_block] == maximum;
+        for (size_t b = 0; b < label_block; b++)
+            leads = leads && maxima[b] < maximum;
+        kernels->exp_sum(blocks, maximum, maxima);
+        double sum = 0;
+        for (size_t b = 0; b < blocks; b++)
+            sum += (double)sums[b] * (double)maxima[b];
+        kernels->scale(blocks, (real)(1 / sum), maxima);
+        work->losses[m] = log(sum) + ((double)maximum - (double)layer->label_logits[m]);
+        work->correct[m] = leads;
+    }
+}
+
+void mlm__cross_entropy_forward(const mlm__compute *compute, const mlm__cross_entropy *layer,
+    double *losses, uint8_t *correct)
+{
+    forward_work work = {compute, layer, losses, correct};
+    mlm__parallel(compute->runtime, layer->cut.groups, group_piece, &work);
+    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), combine_piece, &work);
+}
+
+/* ---- backward ----------------------------------------------------------------------- */
+
+typedef struct backward_work {
+    const mlm__compute *compute;
+    const mlm__cross_entropy *layer;
+    real scale;
+    real *parts, *dz;
+    mlm__weight_gradients decoder;
+} backward_work;
+
+static void block_gradients(const backward_work *work, block at, real *part, bool first)
+{
+    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__cross_entropy *layer = work->layer;
+    const size_t M = layer->M, H = layer->H, blocks = block_count(layer->cut);
+    real *dlogits = layer->exponentials + M * at.first;
+    for (size_t m = 0; m < M; m++) {
+        const size_t label = (size_t)layer->labels[m];
+        real *row = dlogits + m * at.width;
+        kernels->scale(at.width, layer->maxima[m * blocks + at.index] * work->scale, row);
+        if (label >= at.first && label < at.first + at.width)
+            row[label - at.first] -= work->scale;
+    }
+    kernels->multiply(true, false, at.width, H, M, 1, dlogits, at.width, layer->z, H, 1,
+        work->decoder.weight + at.first * H, H);
+    kernels->column_sums(M, at.width, dlogits, at.width, work->decoder.bias + at.first);
+    kernels->multiply(false, false, M, H, at.width, 1, dlogits, at.width,
+        layer->decoder.weight + at.first * H, H, first ? 0 : 1, part, H);
+}
+
+static void group_backward_piece(void *context, size_t piece, int32_t thread)
+{
+    const backward_work *work = context;
+    const mlm__cross_entropy *layer = work->layer;
+    real *part = work->parts + piece * layer->M * layer->H;
+    (void)thread;
+    for (size_t b = 0; b < layer->cut.blocks_a_group; b++) {
+        const block at = block_of(layer->cut, piece, b);
+        if (at.width > 0)
+            block_gradients(work, at, part, b == 0);
+    }
+}
+
+static void sum_parts_piece(void *context, size_t piece, int32_t thread)
+{
+    const backward_work *work = context;
+    const mlm__cross_entropy *layer = work->layer;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    const size_t at = rows.first * layer->H, count = rows.count * layer->H;
+    (void)thread;
+    memcpy(work->dz + at, work->parts + at, count * sizeof(real));
+    for (size_t g = 1; g < layer->cut.groups; g++)
+        work->compute->kernels->add(count, work->parts + g * layer->M * layer->H + at,
+            work->dz + at);
+}
+
+void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_entropy *layer,
+    double scale, real *parts, real *dz, mlm__weight_gradients decoder)
+{
+    backward_work work = {compute, layer, (real)scale, parts, dz, decoder};
+    mlm__parallel(compute->runtime, layer->cut.groups, group_backward_piece, &work);
+    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), sum_parts_piece, &work);
+}
+
+/* ---- logits -------------------------------------------------------------------------- */
+
+typedef struct logits_work {
+    const mlm__compute *compute;
+    mlm__weights decoder;
+    size_t M, H;
+    mlm__vocabulary_cut cut;
+    const real *z;
+    real *logits;
+} logits_work;
+
+static void logits_piece(void *context, size_t piece, int32_t thread)
+{
+    const logits_work *work = context;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const size_t H = work->H, V = work->cut.V, first = piece * work->cut.group_width;
+    const size_t width = V - first < work->cut.group_width ? V - first : work->cut.group_width;
+    (void)thread;
+    kernels->multiply(false, true, work->M, width, H, 1, work->z, H,
+        work->decoder.weight + first * H, H, 0, work->logits + first, V);
+    for (size_t m = 0; m < work->M; m++)
+        kernels->add(width, work->decoder.bias + first, work->logits + m * V + first);
+}
+
+void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size_t M, size_t H,
+    mlm__vocabulary_cut cut, const real *z, real *logits)
+{
+    logits_work work = {compute, decoder, M, H, cut, z, logits};
+    mlm__parallel(compute->runtime, cut.groups, logits_piece, &work);
+}

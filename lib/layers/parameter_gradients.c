@@ -1,0 +1,87 @@
+#include "layers/parameter_gradients.h"
+
+enum { NORM_COLUMNS = 64 };
+
+/* Sides of a tile: large tiles share the packing of their operands, small weights need several tiles
+   for several threads. */
+enum { TILE_SMALL = 128, TILE_LARGE = 256, LARGE_WEIGHT = 512 * 512 };
+
+typedef struct gradients_work {
+    const mlm__compute *compute;
+    const mlm__linear_gradient *linears;
+    size_t linear_count;
+    const mlm__norm_gradient *norms;
+} gradients_work;
+
+static size_t tile_side(const mlm__linear_gradient *linear)
+{
+    return linear->K * linear->O >= LARGE_WEIGHT ? TILE_LARGE : TILE_SMALL;
+}
+
+static size_t tiles_along(size_t length, size_t side)
+{
+    return (length + side - 1) / side;
+}
+
+static size_t tile_count(const mlm__linear_gradient *linear)
+{
+    size_t side = tile_side(linear);
+    return tiles_along(linear->O, side) * tiles_along(linear->K, side);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void linear_tile(const mlm__kernels *kernels, const mlm__linear_gradient *linear,
+    size_t tile)
+{
+    const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
+    const size_t o = tile / across * side, k = tile % across * side;
+    const size_t O = least(side, linear->O - o), K = least(side, linear->K - k);
+    kernels->multiply(true, false, O, K, linear->N, 1, linear->dy + o, linear->O, linear->x + k,
+        linear->K, 1, linear->into.weight + o * linear->K + k, linear->K);
+    if (k == 0)
+        kernels->column_sums(linear->N, O, linear->dy + o, linear->O, linear->into.bias + o);
+}
+
+static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm,
+    size_t block)
+{
+    const size_t h = block * NORM_COLUMNS;
+    kernels->norm_column_sums(norm->N, least(NORM_COLUMNS, norm->H - h), norm->x + h,
+        norm->moments, norm->dy + h, norm->H, norm->into.weight + h, norm->into.bias + h);
+}
+
+static void gradients_piece(void *context, size_t piece, int32_t thread)
+{
+    const gradients_work *work = context;
+    (void)thread;
+    for (size_t i = 0; i < work->linear_count; i++) {
+        size_t count = tile_count(&work->linears[i]);
+        if (piece < count) {
+            linear_tile(work->compute->kernels, &work->linears[i], piece);
+            return;
+        }
+        piece -= count;
+    }
+    const mlm__norm_gradient *norm = work->norms;
+    while (piece >= tiles_along(norm->H, NORM_COLUMNS)) {
+        piece -= tiles_along(norm->H, NORM_COLUMNS);
+        norm++;
+    }
+    norm_columns(work->compute->kernels, norm, piece);
+}
+
+void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gradient *linears,
+    size_t linear_count, const mlm__norm_gradient *norms, size_t norm_count)
+{
+    gradients_work work = {compute, linears, linear_count, norms};
+    size_t pieces = 0;
+    for (size_t i = 0; i < linear_count; i++)
+        pieces += tile_count(&linears[i]);
+    for (size_t i = 0; i < norm_count; i++)
+        pieces += tiles_along(norms[i].H, NORM_COLUMNS);
+    mlm__parallel(compute->runtime, pieces, gradients_piece, &work);
+}

@@ -1,0 +1,69 @@
+#include "layers/sentence_head.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "layers/linear.h"
+#include "layers/parameter_gradients.h"
+
+static size_t first_row(const mlm__sentence_head *layer, size_t b)
+{
+    return (size_t)(layer->offsets[b] - layer->offsets[0]);
+}
+
+/* A few rows of the chunk only, so all but the gradients of the weights is done on this thread. */
+void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *layer,
+    const real *hidden, real *x, real *pooled)
+{
+    const size_t B = layer->B, H = layer->H;
+    for (size_t b = 0; b < B; b++)
+        memcpy(x + b * H, hidden + first_row(layer, b) * H, H * sizeof(real));
+    mlm__linear_rows(compute, layer->pooler, B, H, H, x, pooled);
+    compute->kernels->tanh(B * H, pooled, pooled);
+}
+
+void mlm__sentence_logits(const mlm__compute *compute, const mlm__sentence_head *layer,
+    const real *pooled, real *logits)
+{
+    mlm__linear_rows(compute, layer->classifier, layer->B, layer->H, 2, pooled, logits);
+}
+
+void mlm__sentence_loss(size_t B, const int32_t *labels, double scale, real *logits,
+    double *losses, uint8_t *correct)
+{
+    for (size_t b = 0; b < B; b++) {
+        real *row = logits + 2 * b;
+        losses[b] = 0;
+        correct[b] = 0;
+        if (labels[b] < 0) {
+            row[0] = row[1] = 0;
+            continue;
+        }
+        const int32_t label = labels[b];
+        /* With two logits the loss is log(1 + e^d), d = other - label's. */
+        const double d = (double)row[1 - label] - (double)row[label];
+        losses[b] = d > 0 ? d + log1p(exp(-d)) : log1p(exp(d));
+        correct[b] = label == 0 ? d <= 0 : d < 0;
+        const double other = 1 / (1 + exp(-d));
+        row[1 - label] = (real)(scale * other);
+        row[label] = (real)(-scale * other);
+    }
+}
+
+void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentence_head *layer,
+    const real *x, const real *pooled, const real *dlogits, real *dpooled, real *dx, real *dhidden,
+    mlm__weight_gradients pooler, mlm__weight_gradients classifier)
+{
+    const size_t B = layer->B, H = layer->H;
+    mlm__linear_rows_backward(compute, layer->classifier.weight, B, H, 2, dlogits, false, dpooled);
+    for (size_t i = 0; i < B * H; i++)
+        dpooled[i] *= 1 - pooled[i] * pooled[i];
+    for (size_t b = 0; b < B; b++) {
+        mlm__linear_rows_backward(compute, layer->pooler.weight, 1, H, H, dpooled + b * H, false,
+            dx);
+        compute->kernels->add(H, dx, dhidden + first_row(layer, b) * H);
+    }
+    const mlm__linear_gradient gradients[2] = {
+        {B, H, H, x, dpooled, pooler}, {B, H, 2, pooled, dlogits, classifier}};
+    mlm__parameter_gradients(compute, gradients, 2, NULL, 0);
+}
