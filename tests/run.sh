@@ -101,6 +101,8 @@ configuration sanitized '-Dbuildtype=debugoptimized -Db_sanitize=address,undefin
 
 if [ $full = yes ]; then
     numeric='--suite kernels --suite layers --suite encoder --suite trainer'
+    # The tests of fork start threads in the child.
+    export TSAN_OPTIONS=die_after_fork=0
     configuration threads '-Dbuildtype=debugoptimized -Db_sanitize=thread' \
         "--timeout-multiplier 10 --suite base --suite tokens $numeric"
     unset CK_FORK
