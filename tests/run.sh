@@ -101,11 +101,9 @@ configuration sanitized '-Dbuildtype=debugoptimized -Db_sanitize=address,undefin
 
 if [ $full = yes ]; then
     numeric='--suite kernels --suite layers --suite encoder --suite trainer'
-    # ThreadSanitizer does not know how to start threads after a fork.
-    export CK_EXCLUDE_TAGS=fork
     configuration threads '-Dbuildtype=debugoptimized -Db_sanitize=thread' \
         "--timeout-multiplier 10 --suite base --suite tokens $numeric"
-    unset CK_FORK CK_EXCLUDE_TAGS
+    unset CK_FORK
     CC=clang CXX=clang++ configuration clang '' ''
     configuration blis '-Dblas=blis' "$numeric"
     configuration plain '-Dsimd=false' "$numeric"

@@ -317,16 +317,11 @@ Suite *threads_suite(void)
     tcase_add_test(tcase, one_thread_or_piece_stays_on_the_caller);
     tcase_add_test(tcase, slow_pieces_are_waited_for);
     tcase_add_test(tcase, concurrent_callers_do_not_disturb_each_other);
+    tcase_add_test(tcase, child_of_a_fork_computes);
+    tcase_add_test(tcase, fork_while_another_thread_computes);
     tcase_add_test(tcase, workers_block_signals_and_the_caller_does_not);
     tcase_add_test(tcase, all_threads_compute_in_the_default_mode);
+    tcase_add_test(tcase, fewer_threads_are_no_error);
     suite_add_tcase(suite, tcase);
-
-    TCase *forks = tcase_create("fork"); /* ThreadSanitizer starts no threads in a child */
-    tcase_set_tags(forks, "fork");
-    tcase_set_timeout(forks, 60);
-    tcase_add_test(forks, child_of_a_fork_computes);
-    tcase_add_test(forks, fork_while_another_thread_computes);
-    tcase_add_test(forks, fewer_threads_are_no_error);
-    suite_add_tcase(suite, forks);
     return suite;
 }
