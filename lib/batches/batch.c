@@ -81,6 +81,8 @@ mlm_status mlm__batch_read(
     if (!given)
         return mlm__error(MLM_ERR_ARGUMENT, "batch is NULL");
     MLM__TRY(mlm__struct_read(given, &batch_defaults, sizeof batch_defaults, "mlm_batch", batch));
+    if (limits->drop_labels)
+        batch->labels = NULL;
     if (batch->reserved0)
         return mlm__error(MLM_ERR_UNSUPPORTED, "batch: reserved0 is not NULL");
     if (batch->B < 0)

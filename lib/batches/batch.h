@@ -10,6 +10,7 @@
 typedef struct mlm__batch_limits {
     int32_t V, type_vocab_size, T;
     bool need_labels; /* labels == NULL is MLM_ERR_ARGUMENT, unless B is 0 */
+    bool drop_labels; /* they are not looked at, and NULL in *batch */
 } mlm__batch_limits;
 
 /* Reads given, of any struct_size, into *batch, whose offsets are never NULL. Messages name the

@@ -8,7 +8,8 @@
 
 mlm_masker *mlm__masker_retain(mlm_masker *masker);
 
-/* A flat object of the options by their names. A new reference; NULL: no memory. */
+/* A flat object of the options by their names. A new reference; NULL: no memory, with this
+   thread's error set. */
 json_t *mlm__masker_provenance(const mlm_masker *masker);
 
 #endif

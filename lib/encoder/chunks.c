@@ -1,13 +1,12 @@
 #include "encoder/chunks.h"
 
-bool mlm__chunks_next(const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b,
-    mlm__chunk *chunk)
+bool mlm__chunks_next(
+    const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b, mlm__chunk *chunk)
 {
     int32_t begin = *b;
     if (begin >= batch->B)
         return false;
-    int32_t end =
-        mlm__network_chunk_end(encoder->network, batch->offsets, batch->B, begin);
+    int32_t end = mlm__network_chunk_end(encoder->network, batch->offsets, batch->B, begin);
     int32_t first = batch->offsets[begin];
     *chunk = (mlm__chunk){
         .B = end - begin,
@@ -45,6 +44,6 @@ mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, fl
         (size_t)chunk->N * (size_t)config->hidden_size, sizeof **hidden);
     if (!*hidden)
         return MLM_ERR_MEMORY;
-    return mlm__network_forward(encoder->network, encoder->model->parameters, chunk,
-        config->num_hidden_layers, *hidden);
+    return mlm__network_forward(
+        encoder->network, encoder->model->parameters, chunk, config->num_hidden_layers, *hidden);
 }

@@ -23,7 +23,8 @@ static const mlm_encoder_config config_defaults = {
     .initializer_range = 0.02,
 };
 
-/* The largest values keep the size of every tensor, and the sum over 1024 layers, within 63 bits. */
+/* The largest values keep the size of every tensor, and the sum over 1024 layers, within 63 bits.
+ */
 static const struct {
     const char *name;
     size_t offset;
@@ -33,7 +34,7 @@ static const struct {
     {"hidden_size", offsetof(mlm_encoder_config, hidden_size), 1, 1 << 20},
     {"num_hidden_layers", offsetof(mlm_encoder_config, num_hidden_layers), 1, 1024},
     {"num_attention_heads", offsetof(mlm_encoder_config, num_attention_heads), 1, 1 << 20},
-    {"intermediate_size", offsetof(mlm_encoder_config, intermediate_size), 1, 1 << 22},
+    {"intermediate_size", offsetof(mlm_encoder_config, intermediate_size), 1, INT32_MAX},
     {"max_position_embeddings", offsetof(mlm_encoder_config, max_position_embeddings), 1,
         INT32_MAX},
     {"type_vocab_size", offsetof(mlm_encoder_config, type_vocab_size), 1, INT32_MAX},
@@ -67,8 +68,8 @@ void mlm_encoder_config_init(mlm_encoder_config *config, size_t size)
     mlm__struct_init(config, size, &config_defaults, sizeof config_defaults);
 }
 
-static mlm_status check_integers(const mlm_encoder_config *config, const char *where,
-    mlm_status status)
+static mlm_status check_integers(
+    const mlm_encoder_config *config, const char *where, mlm_status status)
 {
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
         int32_t value = integer_at(config, integers[i].offset);
@@ -86,8 +87,8 @@ static mlm_status check_integers(const mlm_encoder_config *config, const char *w
 }
 
 /* Written so that a NaN fails. */
-static mlm_status check_fractions(const mlm_encoder_config *config, const char *where,
-    mlm_status status)
+static mlm_status check_fractions(
+    const mlm_encoder_config *config, const char *where, mlm_status status)
 {
     if (!(config->hidden_dropout_prob >= 0 && config->hidden_dropout_prob < 1))
         return mlm__error(status, "%s: hidden_dropout_prob is %g, not in [0,1)", where,
@@ -96,8 +97,8 @@ static mlm_status check_fractions(const mlm_encoder_config *config, const char *
         return mlm__error(status, "%s: attention_probs_dropout_prob is %g, not in [0,1)", where,
             config->attention_probs_dropout_prob);
     if (!(config->layer_norm_eps > 0 && config->layer_norm_eps <= 1))
-        return mlm__error(status, "%s: layer_norm_eps is %g, not in (0,1]", where,
-            config->layer_norm_eps);
+        return mlm__error(
+            status, "%s: layer_norm_eps is %g, not in (0,1]", where, config->layer_norm_eps);
     if (!(config->initializer_range >= 0 && config->initializer_range <= 100))
         return mlm__error(status, "%s: initializer_range is %g, not in [0,100]", where,
             config->initializer_range);
@@ -109,8 +110,8 @@ static mlm_status check_fractions(const mlm_encoder_config *config, const char *
 static mlm_status check_size(const mlm_encoder_config *config, const char *where)
 {
     double H = config->hidden_size, I = config->intermediate_size, L = config->num_hidden_layers;
-    double embeddings = (double)config->vocab_size + config->max_position_embeddings +
-                        config->type_vocab_size;
+    double embeddings =
+        (double)config->vocab_size + config->max_position_embeddings + config->type_vocab_size;
     double count = embeddings * H + L * (4 * H * H + 2 * H * I) + 2 * H * H;
     if (count * 4 * sizeof(float) > (double)(SIZE_MAX / 2))
         return mlm__error(MLM_ERR_SHAPE,
@@ -118,8 +119,8 @@ static mlm_status check_size(const mlm_encoder_config *config, const char *where
     return MLM_OK;
 }
 
-mlm_status mlm__encoder_config_check(const mlm_encoder_config *config, const char *where,
-    mlm_status status)
+mlm_status mlm__encoder_config_check(
+    const mlm_encoder_config *config, const char *where, mlm_status status)
 {
     MLM__TRY(check_integers(config, where, status));
     MLM__TRY(check_fractions(config, where, status));
@@ -128,8 +129,8 @@ mlm_status mlm__encoder_config_check(const mlm_encoder_config *config, const cha
 
 mlm_status mlm__encoder_config_copy(const mlm_encoder_config *given, mlm_encoder_config *config)
 {
-    MLM__TRY(mlm__struct_read(given, &config_defaults, sizeof config_defaults,
-        "mlm_encoder_config", config));
+    MLM__TRY(mlm__struct_read(
+        given, &config_defaults, sizeof config_defaults, "mlm_encoder_config", config));
     if (config->reserved0)
         return mlm__error(MLM_ERR_UNSUPPORTED, "config: reserved0 is not 0");
     return MLM_OK;
@@ -141,8 +142,8 @@ mlm_status mlm__encoder_config_read(const mlm_encoder_config *given, mlm_encoder
     return mlm__encoder_config_check(config, "config", MLM_ERR_ARGUMENT);
 }
 
-mlm_status mlm__encoder_config_compare(const mlm_encoder_config *ours,
-    const mlm_encoder_config *theirs, const char *where)
+mlm_status mlm__encoder_config_compare(
+    const mlm_encoder_config *ours, const mlm_encoder_config *theirs, const char *where)
 {
     for (size_t i = 0; i < sizeof integers / sizeof *integers; i++) {
         int32_t our = integer_at(ours, integers[i].offset);

@@ -48,8 +48,8 @@ static mlm_status read_activation(const json_t *root, const char *path, int32_t 
     return mlm__error(MLM_ERR_UNSUPPORTED, "%s: hidden_act: \"%s\" is not built", path, name);
 }
 
-static mlm_status refuse_other_name(const json_t *root, const char *member, const char *built,
-    const char *path)
+static mlm_status refuse_other_name(
+    const json_t *root, const char *member, const char *built, const char *path)
 {
     const char *name = NULL;
     MLM__TRY(mlm__json_string(root, member, path, &name));
@@ -59,14 +59,14 @@ static mlm_status refuse_other_name(const json_t *root, const char *member, cons
     return MLM_OK;
 }
 
-static mlm_status refuse_other_flag(const json_t *root, const char *member, bool built,
-    const char *path)
+static mlm_status refuse_other_flag(
+    const json_t *root, const char *member, bool built, const char *path)
 {
     bool value = built;
     MLM__TRY(mlm__json_bool(root, member, path, &value));
     if (value != built)
-        return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s: %s is not built", path, member,
-            value ? "true" : "false");
+        return mlm__error(
+            MLM_ERR_UNSUPPORTED, "%s: %s: %s is not built", path, member, value ? "true" : "false");
     return MLM_OK;
 }
 
@@ -134,10 +134,10 @@ static mlm_status read_sizes(const json_t *root, const char *path, mlm_encoder_c
 
 static mlm_status read_fractions(const json_t *root, const char *path, mlm_encoder_config *config)
 {
-    MLM__TRY(mlm__json_double(root, "hidden_dropout_prob", 0, 1, path,
-        &config->hidden_dropout_prob));
-    MLM__TRY(mlm__json_double(root, "attention_probs_dropout_prob", 0, 1, path,
-        &config->attention_probs_dropout_prob));
+    MLM__TRY(
+        mlm__json_double(root, "hidden_dropout_prob", 0, 1, path, &config->hidden_dropout_prob));
+    MLM__TRY(mlm__json_double(
+        root, "attention_probs_dropout_prob", 0, 1, path, &config->attention_probs_dropout_prob));
     MLM__TRY(mlm__json_double(root, "layer_norm_eps", 0, 1, path, &config->layer_norm_eps));
     return mlm__json_double(root, "initializer_range", 0, 100, path, &config->initializer_range);
 }
@@ -155,8 +155,8 @@ static mlm_status read_members(const json_t *root, const char *path, mlm_encoder
     return mlm__encoder_config_check(config, path, MLM_ERR_FORMAT);
 }
 
-mlm_status mlm__encoder_config_load(mlm_runtime *runtime, const char *path,
-    mlm_encoder_config *config)
+mlm_status mlm__encoder_config_load(
+    mlm_runtime *runtime, const char *path, mlm_encoder_config *config)
 {
     json_t *root = NULL;
     MLM__TRY(mlm__json_load(runtime, path, CONFIG_LIMIT, &root));
@@ -180,8 +180,8 @@ static mlm_status load_path(mlm_runtime *runtime, const char *path, mlm_encoder_
     return status;
 }
 
-mlm_status mlm_encoder_config_load(mlm_runtime *runtime, const char *path,
-    mlm_encoder_config *config)
+mlm_status mlm_encoder_config_load(
+    mlm_runtime *runtime, const char *path, mlm_encoder_config *config)
 {
     if (!path)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_config_load: path is NULL");
@@ -204,28 +204,23 @@ static const char *activation_name(int32_t value)
     return activations[i].name;
 }
 
-mlm_status mlm__encoder_config_write(const mlm_encoder_config *config,
-    mlm__directory *directory, int32_t dtype)
+mlm_status mlm__encoder_config_write(
+    const mlm_encoder_config *config, mlm__directory *directory, int32_t dtype)
 {
     json_t *root = json_pack("{s:[s], s:f, s:s, s:s, s:f, s:i, s:f, s:i, s:f, s:i, s:s, s:i, s:i,"
                              " s:o, s:b, s:i, s:i}",
         "architectures", config->sentence_head ? pre_training : masked_lm,
-        "attention_probs_dropout_prob", config->attention_probs_dropout_prob,
-        "dtype", dtype == MLM_BF16 ? "bfloat16" : "float32",
-        "hidden_act", activation_name(config->hidden_act),
-        "hidden_dropout_prob", config->hidden_dropout_prob,
-        "hidden_size", config->hidden_size,
-        "initializer_range", config->initializer_range,
-        "intermediate_size", config->intermediate_size,
-        "layer_norm_eps", config->layer_norm_eps,
-        "max_position_embeddings", config->max_position_embeddings,
-        "model_type", "bert",
-        "num_attention_heads", config->num_attention_heads,
-        "num_hidden_layers", config->num_hidden_layers,
-        "pad_token_id", config->pad_token_id < 0 ? json_null() : json_integer(config->pad_token_id),
-        "tie_word_embeddings", 1,
-        "type_vocab_size", config->type_vocab_size,
-        "vocab_size", config->vocab_size);
+        "attention_probs_dropout_prob", config->attention_probs_dropout_prob, "dtype",
+        dtype == MLM_BF16 ? "bfloat16" : "float32", "hidden_act",
+        activation_name(config->hidden_act), "hidden_dropout_prob", config->hidden_dropout_prob,
+        "hidden_size", config->hidden_size, "initializer_range", config->initializer_range,
+        "intermediate_size", config->intermediate_size, "layer_norm_eps", config->layer_norm_eps,
+        "max_position_embeddings", config->max_position_embeddings, "model_type", "bert",
+        "num_attention_heads", config->num_attention_heads, "num_hidden_layers",
+        config->num_hidden_layers, "pad_token_id",
+        config->pad_token_id < 0 ? json_null() : json_integer(config->pad_token_id),
+        "tie_word_embeddings", 1, "type_vocab_size", config->type_vocab_size, "vocab_size",
+        config->vocab_size);
     mlm_status status = mlm__json_write(directory, "config.json", root);
     json_decref(root);
     return status;

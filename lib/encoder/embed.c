@@ -88,8 +88,8 @@ static mlm_status embed(mlm_encoder *encoder, const mlm_batch *batch, int32_t po
         float *hidden, *out = embeddings + (size_t)(b - chunk.B) * H;
         MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
         if (pooling == MLM_POOL_BERT)
-            MLM__TRY(mlm__network_pooled(encoder->network, encoder->model->parameters, &chunk,
-                hidden, out));
+            MLM__TRY(mlm__network_pooled(
+                encoder->network, encoder->model->parameters, &chunk, hidden, out));
         pooling_work work = {&chunk, hidden, out, pooling, normalize, H};
         mlm__parallel(encoder->runtime, (size_t)chunk.B, pool_sequence, &work);
     }
@@ -102,8 +102,8 @@ mlm_status mlm_encoder_embed(mlm_encoder *encoder, const mlm_batch *batch, int32
     if (!encoder)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_embed: encoder is NULL");
     if (pooling < MLM_POOL_MEAN || pooling > MLM_POOL_BERT)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_embed: pooling is %d, no MLM_POOL_...",
-            pooling);
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_encoder_embed: pooling is %d, no MLM_POOL_...", pooling);
     if (pooling == MLM_POOL_BERT && !encoder->model->layout->config.sentence_head)
         return mlm__error(MLM_ERR_UNSUPPORTED,
             "mlm_encoder_embed: MLM_POOL_BERT needs a model with a pooler (config: sentence_head)");

@@ -30,8 +30,8 @@ void mlm_tensor_init(mlm_tensor *tensor, size_t size)
 
 static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_options *options)
 {
-    MLM__TRY(mlm__struct_read(given, &options_defaults, sizeof options_defaults,
-        "mlm_encoder_options", options));
+    MLM__TRY(mlm__struct_read(
+        given, &options_defaults, sizeof options_defaults, "mlm_encoder_options", options));
     if (options->precision == MLM_BF16)
         return mlm__error(MLM_ERR_UNSUPPORTED,
             "mlm_encoder_options: precision MLM_BF16 is not built yet, only MLM_F32");
@@ -62,8 +62,8 @@ static mlm_status create_handle(mlm_runtime *runtime, mlm__model *model, mlm_enc
     return status;
 }
 
-static mlm_status create(mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed,
-    mlm_encoder **out)
+static mlm_status create(
+    mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed, mlm_encoder **out)
 {
     mlm__model *model;
     MLM__TRY(mlm__model_create(runtime, config, seed, &model));
@@ -89,8 +89,8 @@ mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *co
     return status;
 }
 
-static mlm_status load(mlm_runtime *runtime, const char *directory, uint64_t seed,
-    mlm_encoder **out)
+static mlm_status load(
+    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm_encoder **out)
 {
     mlm__model *model;
     MLM__TRY(mlm__model_load(runtime, directory, seed, &model));
@@ -166,20 +166,23 @@ void *mlm__scratch_get(mlm_runtime *runtime, mlm__scratch *scratch, size_t count
     return scratch->memory;
 }
 
-mlm_status mlm__encoder_read_batch(const mlm_encoder *encoder, const mlm_batch *given,
-    bool need_labels, mlm_batch *batch)
+mlm_status mlm__encoder_read_batch(
+    const mlm_encoder *encoder, const mlm_batch *given, bool need_labels, mlm_batch *batch)
 {
     const mlm_encoder_config *config = &encoder->model->layout->config;
-    mlm__batch_limits limits = {config->vocab_size, config->type_vocab_size,
-        config->max_position_embeddings, need_labels};
+    mlm__batch_limits limits = {
+        .V = config->vocab_size,
+        .type_vocab_size = config->type_vocab_size,
+        .T = config->max_position_embeddings,
+        .need_labels = need_labels,
+    };
     MLM__TRY(mlm__batch_read(given, &limits, batch));
     if (!config->sentence_head)
         batch->sentence_labels = NULL;
     return MLM_OK;
 }
 
-mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory,
-    int32_t dtype)
+mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory, int32_t dtype)
 {
     return mlm__model_write(encoder->model, directory, dtype);
 }
@@ -207,8 +210,8 @@ mlm_status mlm_encoder_save(const mlm_encoder *encoder, const char *directory, i
     if (!directory)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_save: directory is NULL");
     if (dtype != MLM_F32 && dtype != MLM_BF16)
-        return mlm__error(MLM_ERR_ARGUMENT,
-            "mlm_encoder_save: dtype is %d, neither MLM_F32 nor MLM_BF16", dtype);
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_encoder_save: dtype is %d, neither MLM_F32 nor MLM_BF16", dtype);
     fenv_t mode;
     mlm__fp_enter(&mode);
     mlm_status status = save(encoder, directory, dtype);
@@ -241,8 +244,8 @@ static const mlm__parameter *find_tensor(const mlm_encoder *encoder, size_t inde
     const mlm__layout *layout = encoder->model->layout;
     if (index < layout->count)
         return &layout->parameters[index];
-    mlm__error(MLM_ERR_ARGUMENT, "%s: index is %zu, there are %zu tensors", call, index,
-        layout->count);
+    mlm__error(
+        MLM_ERR_ARGUMENT, "%s: index is %zu, there are %zu tensors", call, index, layout->count);
     return NULL;
 }
 
@@ -263,8 +266,8 @@ mlm_status mlm_encoder_get_tensor(const mlm_encoder *encoder, size_t index, mlm_
     return mlm__struct_write(out, &tensor, sizeof tensor, "mlm_tensor");
 }
 
-mlm_status mlm_encoder_set_tensor(mlm_encoder *encoder, size_t index, const float *data,
-    size_t count)
+mlm_status mlm_encoder_set_tensor(
+    mlm_encoder *encoder, size_t index, const float *data, size_t count)
 {
     const mlm__parameter *parameter = find_tensor(encoder, index, "mlm_encoder_set_tensor");
     if (!parameter)

@@ -1,11 +1,10 @@
 /* What the model makes of labels: mlm_encoder_losses and mlm_encoder_evaluate. */
-#include <math.h>
-
 #include "base/error.h"
 #include "base/fpmode.h"
 #include "base/options.h"
 #include "base/runtime.h"
 #include "encoder/chunks.h"
+#include "layers/sentence_head.h"
 
 static const mlm_metrics metrics_defaults = {.struct_size = sizeof(mlm_metrics)};
 
@@ -93,30 +92,25 @@ mlm_status mlm_encoder_losses(mlm_encoder *encoder, const mlm_batch *batch, floa
     return status;
 }
 
-/* -log softmax(logits)[label] of two logits: log(1 + exp(-d)), d by how much the label's is the
-   larger. */
-static double sentence_loss(const float logits[2], int32_t label)
-{
-    double d = (double)logits[label] - logits[!label];
-    return (d < 0 ? -d : 0) + log1p(exp(-fabs(d)));
-}
-
-/* The sentence losses of a chunk, added to *sums. Of equal logits the first is the answer. */
-static mlm_status sentence_losses(mlm_encoder *encoder, const mlm__chunk *chunk,
-    const float *hidden, mlm__sums *sums)
+/* The sentence losses of a chunk, added to *sums. */
+static mlm_status sentence_losses(
+    mlm_encoder *encoder, const mlm__chunk *chunk, const float *hidden, mlm__sums *sums)
 {
     size_t B = (size_t)chunk->B, H = (size_t)encoder->model->layout->config.hidden_size;
-    float *pooled = mlm__scratch_get(encoder->runtime, &encoder->pooled, B * H, sizeof *pooled);
-    float *logits = mlm__scratch_get(encoder->runtime, &encoder->logits, B * 2, sizeof *logits);
-    if (!pooled || !logits)
+    mlm_runtime *runtime = encoder->runtime;
+    float *pooled = mlm__scratch_get(runtime, &encoder->pooled, B * H, sizeof *pooled);
+    float *logits = mlm__scratch_get(runtime, &encoder->logits, B * 2, sizeof *logits);
+    double *losses = mlm__scratch_get(runtime, &encoder->losses, B, sizeof *losses);
+    uint8_t *correct = mlm__scratch_get(runtime, &encoder->correct, B, sizeof *correct);
+    if (!pooled || !logits || !losses || !correct)
         return MLM_ERR_MEMORY;
     const float *parameters = encoder->model->parameters;
     MLM__TRY(mlm__network_pooled(encoder->network, parameters, chunk, hidden, pooled));
     MLM__TRY(mlm__network_sentence_logits(encoder->network, parameters, pooled, chunk->B, logits));
+    mlm__sentence_loss(B, chunk->sentence_labels, 1, logits, losses, correct);
     for (size_t b = 0; b < B; b++) {
-        int32_t label = chunk->sentence_labels[b];
-        sums->sentence_loss += sentence_loss(logits + 2 * b, label);
-        sums->sentence_correct += label == (logits[2 * b + 1] > logits[2 * b]);
+        sums->sentence_loss += losses[b];
+        sums->sentence_correct += correct[b];
     }
     sums->sentence_count += chunk->B;
     return MLM_OK;
@@ -163,8 +157,8 @@ static void add_sums(const mlm__sums *sums, mlm_metrics *total)
     total->loss = running_mean(total->loss, total->labels, sums->loss, sums->labels);
     total->accuracy =
         running_mean(total->accuracy, total->labels, (double)sums->correct, sums->labels);
-    total->sentence_loss = running_mean(total->sentence_loss, total->sequences,
-        sums->sentence_loss, sums->sentence_count);
+    total->sentence_loss = running_mean(
+        total->sentence_loss, total->sequences, sums->sentence_loss, sums->sentence_count);
     total->sentence_accuracy = running_mean(total->sentence_accuracy, total->sequences,
         (double)sums->sentence_correct, sums->sentence_count);
     total->sequences += sums->sequences;
@@ -182,8 +176,8 @@ mlm_status mlm_encoder_evaluate(mlm_encoder *encoder, const mlm_batch *batch, ml
     mlm_batch read;
     mlm_metrics metrics;
     MLM__TRY(mlm__encoder_read_batch(encoder, batch, true, &read));
-    MLM__TRY(mlm__struct_read(total, &metrics_defaults, sizeof metrics_defaults, "mlm_metrics",
-        &metrics));
+    MLM__TRY(mlm__struct_read(
+        total, &metrics_defaults, sizeof metrics_defaults, "mlm_metrics", &metrics));
     mlm__sums sums = {0};
     fenv_t mode;
     mlm__fp_enter(&mode);

@@ -3,8 +3,8 @@
 #include "base/fpmode.h"
 #include "encoder/chunks.h"
 
-static mlm_status forward(mlm_encoder *encoder, const mlm_batch *batch, int32_t layer,
-    float *hidden)
+static mlm_status forward(
+    mlm_encoder *encoder, const mlm_batch *batch, int32_t layer, float *hidden)
 {
     size_t H = (size_t)encoder->model->layout->config.hidden_size;
     MLM__TRY(mlm__chunks_reserve(encoder, batch, 0));
@@ -15,15 +15,15 @@ static mlm_status forward(mlm_encoder *encoder, const mlm_batch *batch, int32_t 
     return MLM_OK;
 }
 
-mlm_status mlm_encoder_forward(mlm_encoder *encoder, const mlm_batch *batch, int32_t layer,
-    float *hidden)
+mlm_status mlm_encoder_forward(
+    mlm_encoder *encoder, const mlm_batch *batch, int32_t layer, float *hidden)
 {
     if (!encoder)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_forward: encoder is NULL");
     int32_t L = encoder->model->layout->config.num_hidden_layers;
     if (layer < -1 || layer > L)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_forward: layer is %d, not in -1 to %d",
-            layer, L);
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_encoder_forward: layer is %d, not in -1 to %d", layer, L);
     mlm_batch read;
     MLM__TRY(mlm__encoder_read_batch(encoder, batch, false, &read));
     if (!hidden && read.B)

@@ -96,8 +96,8 @@ static void fill_normal(void *context, size_t piece, int32_t thread)
 /* As transformers' BertPreTrainedModel: a plain normal with initializer_range as its standard
    deviation (google-research/bert cuts it at two), biases 0, layer norms 1 and 0, and the pad
    token's embedding 0. */
-void mlm__initialise(mlm_runtime *runtime, const mlm__layout *layout, size_t index, uint64_t seed,
-    float *parameters)
+void mlm__initialise(
+    mlm_runtime *runtime, const mlm__layout *layout, size_t index, uint64_t seed, float *parameters)
 {
     const mlm_encoder_config *config = &layout->config;
     const mlm__parameter *parameter = &layout->parameters[index];

@@ -4,8 +4,7 @@
 #include "base/runtime.h"
 #include "encoder/initialise.h"
 
-mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *config,
-    mlm__model **out)
+mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *config, mlm__model **out)
 {
     *out = NULL;
     mlm__model *model = mlm__alloc_zero(runtime, 1, sizeof *model);
@@ -22,8 +21,8 @@ mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *confi
     return status;
 }
 
-mlm_status mlm__model_create(mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed,
-    mlm__model **out)
+mlm_status mlm__model_create(
+    mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed, mlm__model **out)
 {
     *out = NULL;
     mlm__model *model;

@@ -68,8 +68,8 @@ static const mlm__safetensor *find_parameter(const mlm__safetensors *file, const
     return tensor;
 }
 
-static mlm_status check_tensor(const source *from, const mlm__safetensor *tensor,
-    const mlm__parameter *parameter)
+static mlm_status check_tensor(
+    const source *from, const mlm__safetensor *tensor, const mlm__parameter *parameter)
 {
     if (tensor->dtype != MLM__F32 && tensor->dtype != MLM__F16 && tensor->dtype != MLM__BF16)
         return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s has another dtype than F32, F16 and BF16",
@@ -90,8 +90,8 @@ static mlm_status check_tensor(const source *from, const mlm__safetensor *tensor
     else
         snprintf(wanted, sizeof wanted, "%lld,%lld", (long long)parameter->shape[0],
             (long long)parameter->shape[1]);
-    return mlm__error(MLM_ERR_SHAPE, "%s: %s has shape [%s], not [%s]", from->path, tensor->name,
-        given, wanted);
+    return mlm__error(
+        MLM_ERR_SHAPE, "%s: %s has shape [%s], not [%s]", from->path, tensor->name, given, wanted);
 }
 
 /* The head that a parameter is of, when the file has nothing of it; else NULL. */
@@ -124,8 +124,8 @@ static mlm_status match(source *from, bool heads_may_lack)
         if (!head)
             return mlm__error(MLM_ERR_FORMAT, "%s: %s is missing", from->path, parameter->name);
         if (head != warned)
-            mlm__log(from->runtime, MLM_LOG_WARNING, "%s: no %s*: made from the seed", from->path,
-                head);
+            mlm__log(
+                from->runtime, MLM_LOG_WARNING, "%s: no %s*: made from the seed", from->path, head);
         warned = head;
     }
     return MLM_OK;
@@ -211,12 +211,12 @@ static mlm_status read_values(const source *from, uint64_t seed, float *paramete
 {
     for (size_t i = 0; i < from->layout->count; i++) {
         if (from->tensors[i])
-            MLM__TRY(mlm__safetensors_read(from->file, from->tensors[i],
-                parameters + from->layout->parameters[i].offset));
+            MLM__TRY(mlm__safetensors_read(
+                from->file, from->tensors[i], parameters + from->layout->parameters[i].offset));
         else
             mlm__initialise(from->runtime, from->layout, i, seed, parameters);
-        if (!mlm__progress(from->runtime, "reading the model", (int64_t)i + 1,
-                (int64_t)from->layout->count))
+        if (!mlm__progress(
+                from->runtime, "reading the model", (int64_t)i + 1, (int64_t)from->layout->count))
             return mlm__error(MLM_STOPPED, "%s: reading was stopped", from->path);
     }
     return check_tied(from, parameters);
@@ -276,16 +276,15 @@ static mlm_status read_parameters(mlm_runtime *runtime, const char *directory,
     if (!path)
         return MLM_ERR_MEMORY;
     source from = {.runtime = runtime, .layout = layout, .path = path};
-    mlm_status status =
-        mlm__path_exists(path) ? MLM_OK : refuse_other_forms(runtime, directory);
+    mlm_status status = mlm__path_exists(path) ? MLM_OK : refuse_other_forms(runtime, directory);
     if (status == MLM_OK)
         status = read_path(&from, heads_may_lack, seed, out);
     mlm__free(runtime, path);
     return status;
 }
 
-static mlm_status read_config(mlm_runtime *runtime, const char *directory,
-    mlm_encoder_config *config)
+static mlm_status read_config(
+    mlm_runtime *runtime, const char *directory, mlm_encoder_config *config)
 {
     char *path = mlm__path_join(runtime, directory, config_name);
     if (!path)
@@ -296,8 +295,8 @@ static mlm_status read_config(mlm_runtime *runtime, const char *directory,
     return status;
 }
 
-static mlm_status load_resolved(mlm_runtime *runtime, const char *directory, uint64_t seed,
-    mlm__model **out)
+static mlm_status load_resolved(
+    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out)
 {
     mlm_encoder_config config;
     mlm__model *model;
@@ -312,8 +311,8 @@ static mlm_status load_resolved(mlm_runtime *runtime, const char *directory, uin
     return status;
 }
 
-mlm_status mlm__model_load(mlm_runtime *runtime, const char *directory, uint64_t seed,
-    mlm__model **out)
+mlm_status mlm__model_load(
+    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out)
 {
     *out = NULL;
     char *resolved = mlm__directory_resolve(runtime, directory);
@@ -358,8 +357,8 @@ mlm_status mlm__model_write(const mlm__model *model, mlm__directory *directory, 
         tensors[i] = (mlm__tensor_source){parameter->name, parameter->ndim,
             {parameter->shape[0], parameter->shape[1]}, model->parameters + parameter->offset};
     }
-    mlm_status status = mlm__safetensors_write(directory, tensors_name, tensors, layout->count,
-        dtype == MLM_BF16 ? MLM__BF16 : MLM__F32);
+    mlm_status status = mlm__safetensors_write(
+        directory, tensors_name, tensors, layout->count, dtype == MLM_BF16 ? MLM__BF16 : MLM__F32);
     mlm__free(model->runtime, tensors);
     return status;
 }

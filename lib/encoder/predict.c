@@ -27,8 +27,8 @@ typedef struct asked {
     void *context;
 } asked;
 
-static mlm_status take_block(mlm_encoder *encoder, const asked *what, const float *hidden,
-    logit_block *block)
+static mlm_status take_block(
+    mlm_encoder *encoder, const asked *what, const float *hidden, logit_block *block)
 {
     MLM__TRY(mlm__network_logits(encoder->network, encoder->model->parameters, hidden, block->rows,
         block->count, block->logits));
@@ -38,8 +38,8 @@ static mlm_status take_block(mlm_encoder *encoder, const asked *what, const floa
 }
 
 /* The positions that lie in the chunk, which is computed only if there are any. */
-static mlm_status chunk_logits(mlm_encoder *encoder, const mlm__chunk *chunk, const asked *what,
-    logit_block *block)
+static mlm_status chunk_logits(
+    mlm_encoder *encoder, const mlm__chunk *chunk, const asked *what, logit_block *block)
 {
     float *hidden = NULL;
     int32_t first = chunk->offsets[0];
@@ -71,8 +71,8 @@ static mlm_status each_block(mlm_encoder *encoder, const mlm_batch *batch, const
     return MLM_OK;
 }
 
-static mlm_status check_positions(const mlm_batch *batch, const int32_t *positions, size_t M,
-    const char *call)
+static mlm_status check_positions(
+    const mlm_batch *batch, const int32_t *positions, size_t M, const char *call)
 {
     int32_t N = batch->offsets[batch->B];
     if (M && !positions)
@@ -98,8 +98,8 @@ static void copy_logits(void *context, mlm_runtime *runtime, const logit_block *
             to->V * sizeof *to->logits);
 }
 
-mlm_status mlm_encoder_logits(mlm_encoder *encoder, const mlm_batch *batch,
-    const int32_t *positions, size_t M, float *logits)
+mlm_status mlm_encoder_logits(
+    mlm_encoder *encoder, const mlm_batch *batch, const int32_t *positions, size_t M, float *logits)
 {
     static const char call[] = "mlm_encoder_logits";
     if (!encoder)
@@ -218,13 +218,13 @@ static mlm_status sentence_logits(mlm_encoder *encoder, const mlm_batch *batch, 
     mlm__chunk chunk;
     MLM__TRY(mlm__chunks_reserve(encoder, batch, 0));
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
-        float *hidden, *pooled = mlm__scratch_get(encoder->runtime, &encoder->pooled,
-                           (size_t)chunk.B * H, sizeof *pooled);
+        float *hidden, *pooled = mlm__scratch_get(
+                           encoder->runtime, &encoder->pooled, (size_t)chunk.B * H, sizeof *pooled);
         if (!pooled)
             return MLM_ERR_MEMORY;
         MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
-        MLM__TRY(mlm__network_pooled(encoder->network, encoder->model->parameters, &chunk, hidden,
-            pooled));
+        MLM__TRY(mlm__network_pooled(
+            encoder->network, encoder->model->parameters, &chunk, hidden, pooled));
         MLM__TRY(mlm__network_sentence_logits(encoder->network, encoder->model->parameters, pooled,
             chunk.B, logits + 2 * (size_t)(b - chunk.B)));
     }

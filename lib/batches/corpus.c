@@ -1,0 +1,314 @@
+#include "batches/corpus.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/runtime.h"
+#include "batches/contents.h"
+#include "batches/order.h"
+#include "tokens/tokenizer.h"
+
+/* An endless stream ends here: position + B ranks still fits 64 bits. */
+static const int64_t LAST_POSITION = INT64_MAX / 2;
+
+struct mlm_corpus {
+    atomic_int references;
+    mlm_runtime *runtime;
+    mlm_tokenizer *tokenizer;
+    mlm_corpus_options options;
+    mlm__contents contents;
+    int32_t cls, sep;
+    int64_t position, end;
+    int32_t *offsets, *ids; /* of the batch last given */
+    size_t offset_capacity, id_capacity;
+};
+
+static const mlm_corpus_options option_defaults = {.struct_size = sizeof(mlm_corpus_options),
+    .B = 32,
+    .T = 128,
+    .input = MLM_INPUT_SENTENCES,
+    .packing = MLM_PACK_FULL,
+    .ranks = 1,
+    .short_seq_prob = 0.1};
+
+static const mlm_corpus_info info_defaults = {.struct_size = sizeof(mlm_corpus_info)};
+
+static const char *const input_names[] = {"sentences", "paragraphs", "lines"};
+static const char *const packing_names[] = {"full", "across", "pairs", "one"};
+
+void mlm_corpus_options_init(mlm_corpus_options *options, size_t size)
+{
+    mlm__struct_init(options, size, &option_defaults, sizeof option_defaults);
+}
+
+void mlm_corpus_info_init(mlm_corpus_info *info, size_t size)
+{
+    mlm__struct_init(info, size, &info_defaults, sizeof info_defaults);
+}
+
+static mlm_status check_options(const mlm_corpus_options *options)
+{
+    const char *wrong = options->B < 1                                            ? "B"
+                        : options->T < 3                                          ? "T"
+                        : options->input < 0 || options->input > MLM_INPUT_LINES  ? "input"
+                        : options->packing < 0 || options->packing > MLM_PACK_ONE ? "packing"
+                        : options->ranks < 1                                      ? "ranks"
+                        : options->rank < 0 || options->rank >= options->ranks    ? "rank"
+                        : options->epochs < 0                                     ? "epochs"
+                                                                                  : NULL;
+    if (wrong)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_options: %s is out of range", wrong);
+    if ((int64_t)options->B * options->T > INT32_MAX)
+        return mlm__error(MLM_ERR_SHAPE,
+            "mlm_corpus_options: %d sequences of %d tokens are too many for a batch", options->B,
+            options->T);
+    if (options->packing == MLM_PACK_PAIRS)
+        return mlm__error(
+            MLM_ERR_UNSUPPORTED, "mlm_corpus_options: MLM_PACK_PAIRS is not in this version");
+    if (options->cache)
+        return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_corpus_options: cache is not in this version");
+    if (options->reserved0 || options->reserved1)
+        return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_corpus_options: a reserved member is set");
+    return MLM_OK;
+}
+
+static mlm_status find_specials(mlm_corpus *corpus)
+{
+    corpus->cls = mlm_tokenizer_special(corpus->tokenizer, MLM_TOKEN_CLS);
+    corpus->sep = mlm_tokenizer_special(corpus->tokenizer, MLM_TOKEN_SEP);
+    if (corpus->cls < 0 || corpus->sep < 0)
+        return mlm__error(MLM_ERR_ARGUMENT, "the tokenizer's vocabulary has no %s",
+            corpus->cls < 0 ? "[CLS]" : "[SEP]");
+    return MLM_OK;
+}
+
+static mlm_status find_end(mlm_corpus *corpus)
+{
+    int64_t sequences = corpus->contents.info.sequences, epochs = corpus->options.epochs;
+    if (epochs > LAST_POSITION / sequences)
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_corpus_options: epochs is %lld, too many", (long long)epochs);
+    corpus->end = epochs > 0 ? epochs * sequences : LAST_POSITION;
+    return MLM_OK;
+}
+
+/* Where the text comes from: read, or paths when that is NULL. */
+struct source {
+    const char *const *paths;
+    size_t path_count;
+    mlm_read_fn read;
+    void *user;
+};
+
+static mlm_status read_contents(mlm_corpus *corpus, const struct source *source)
+{
+    mlm__lines lines;
+    char name[512] = "text";
+    if (source->read) {
+        MLM__TRY(mlm__lines_read(corpus->runtime, source->read, source->user, &lines));
+    } else {
+        MLM__TRY(mlm__lines_open(corpus->runtime, source->paths, source->path_count, &lines));
+        if (source->path_count == 1)
+            snprintf(name, sizeof name, "%s", source->paths[0]);
+        else
+            snprintf(
+                name, sizeof name, "%s and %zu more", source->paths[0], source->path_count - 1);
+    }
+    mlm_status status = mlm__contents_read(
+        corpus->runtime, corpus->tokenizer, &corpus->options, &lines, name, &corpus->contents);
+    mlm__lines_close(&lines);
+    return status;
+}
+
+static mlm_status create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
+    const struct source *source, const mlm_corpus_options *given, mlm_corpus **out)
+{
+    mlm_corpus_options options;
+    MLM__TRY(mlm__struct_read(
+        given, &option_defaults, sizeof option_defaults, "mlm_corpus_options", &options));
+    MLM__TRY(check_options(&options));
+    MLM__TRY(mlm__runtime_retain(runtime, &runtime));
+    mlm_corpus *corpus = mlm__alloc_zero(runtime, 1, sizeof *corpus);
+    if (!corpus) {
+        mlm_runtime_free(runtime);
+        return MLM_ERR_MEMORY;
+    }
+    atomic_init(&corpus->references, 1);
+    corpus->runtime = runtime;
+    corpus->tokenizer = mlm__tokenizer_retain((mlm_tokenizer *)tokenizer);
+    corpus->options = options;
+    mlm_status status = find_specials(corpus);
+    if (status == MLM_OK)
+        status = read_contents(corpus, source);
+    if (status == MLM_OK)
+        status = find_end(corpus);
+    if (status == MLM_OK)
+        *out = corpus;
+    else
+        mlm_corpus_free(corpus);
+    return status;
+}
+
+mlm_status mlm_corpus_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
+    const char *const *paths, size_t path_count, const mlm_corpus_options *options,
+    mlm_corpus **out)
+{
+    if (!out)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_open: out is NULL");
+    *out = NULL;
+    if (!tokenizer)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_open: tokenizer is NULL");
+    if (!paths || path_count == 0)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_open: no paths");
+    for (size_t i = 0; i < path_count; i++)
+        if (!paths[i])
+            return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_open: paths[%zu] is NULL", i);
+    struct source source = {.paths = paths, .path_count = path_count};
+    return create(runtime, tokenizer, &source, options, out);
+}
+
+mlm_status mlm_corpus_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer, mlm_read_fn read,
+    void *user, const mlm_corpus_options *options, mlm_corpus **out)
+{
+    if (!out)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_read: out is NULL");
+    *out = NULL;
+    if (!tokenizer)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_read: tokenizer is NULL");
+    if (!read)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_read: read is NULL");
+    struct source source = {.read = read, .user = user};
+    return create(runtime, tokenizer, &source, options, out);
+}
+
+mlm_corpus *mlm__corpus_retain(mlm_corpus *corpus)
+{
+    atomic_fetch_add(&corpus->references, 1);
+    return corpus;
+}
+
+void mlm_corpus_free(mlm_corpus *corpus)
+{
+    if (!corpus || atomic_fetch_sub(&corpus->references, 1) > 1)
+        return;
+    mlm_runtime *runtime = corpus->runtime;
+    mlm__contents_clear(&corpus->contents);
+    mlm__free(runtime, corpus->offsets);
+    mlm__free(runtime, corpus->ids);
+    mlm_tokenizer_free(corpus->tokenizer);
+    mlm__free(runtime, corpus);
+    mlm_runtime_free(runtime);
+}
+
+mlm_status mlm_corpus_get_info(const mlm_corpus *corpus, mlm_corpus_info *out)
+{
+    if (!corpus || !out)
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_corpus_get_info: %s is NULL", corpus ? "out" : "corpus");
+    return mlm__struct_write(
+        out, &corpus->contents.info, sizeof corpus->contents.info, "mlm_corpus_info");
+}
+
+/* Adds sequence of the epoch to the batch behind the first filled tokens. */
+static mlm_status add_sequence(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
+{
+    const int64_t *start = &corpus->contents.packing.starts[sequence];
+    size_t count = (size_t)(start[1] - start[0]), need = (size_t)*filled + count + 2;
+    if (need > corpus->id_capacity)
+        MLM__TRY(mlm__grow(
+            corpus->runtime, &corpus->ids, &corpus->id_capacity, need, sizeof *corpus->ids));
+    int32_t *ids = corpus->ids + *filled;
+    ids[0] = corpus->cls;
+    mlm__store_get(&corpus->contents.store, start[0], count, ids + 1);
+    ids[count + 1] = corpus->sep;
+    *filled = (int32_t)need;
+    return MLM_OK;
+}
+
+/* The batch of this rank from stream position begin on: B sequences, in [0, options.B]. */
+static mlm_status make_batch(mlm_corpus *corpus, int64_t begin, int32_t B)
+{
+    int64_t sequences = corpus->contents.info.sequences, epoch = -1;
+    mlm__order order;
+    if ((size_t)B + 1 > corpus->offset_capacity)
+        MLM__TRY(mlm__grow(corpus->runtime, &corpus->offsets, &corpus->offset_capacity,
+            (size_t)B + 1, sizeof *corpus->offsets));
+    corpus->offsets[0] = 0;
+    for (int32_t b = 0; b < B; b++) {
+        int64_t position = begin + b;
+        if (position / sequences != epoch) {
+            epoch = position / sequences;
+            order = mlm__order_make(corpus->options.seed, epoch, sequences);
+        }
+        int32_t filled = corpus->offsets[b];
+        MLM__TRY(add_sequence(corpus, mlm__order_at(&order, position % sequences), &filled));
+        corpus->offsets[b + 1] = filled;
+    }
+    return MLM_OK;
+}
+
+static int64_t stride(const mlm_corpus *corpus)
+{
+    return (int64_t)corpus->options.B * corpus->options.ranks;
+}
+
+mlm_status mlm_corpus_next(mlm_corpus *corpus, mlm_batch *out)
+{
+    if (!corpus || !out)
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_corpus_next: %s is NULL", corpus ? "out" : "corpus");
+    int64_t begin = corpus->position + (int64_t)corpus->options.rank * corpus->options.B;
+    int64_t rest = corpus->end > begin ? corpus->end - begin : 0;
+    int32_t B = rest < corpus->options.B ? (int32_t)rest : corpus->options.B;
+    bool ended = corpus->position >= corpus->end;
+    MLM__TRY(make_batch(corpus, begin, B));
+    mlm_batch batch = {.struct_size = sizeof batch,
+        .B = B,
+        .position = begin,
+        .offsets = corpus->offsets,
+        .input_ids = corpus->ids};
+    MLM__TRY(mlm__struct_write(out, &batch, sizeof batch, "mlm_batch"));
+    if (ended)
+        return MLM_END;
+    corpus->position += stride(corpus);
+    return MLM_OK;
+}
+
+mlm_status mlm_corpus_seek(mlm_corpus *corpus, int64_t position)
+{
+    if (!corpus)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_seek: corpus is NULL");
+    int64_t step = stride(corpus);
+    if (position < 0 || position % step != 0)
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_corpus_seek: position %lld is not a multiple of %lld (B ranks)",
+            (long long)position, (long long)step);
+    if (position - step >= corpus->end)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_seek: position %lld is past the end, %lld",
+            (long long)position, (long long)corpus->end);
+    corpus->position = position;
+    return MLM_OK;
+}
+
+int64_t mlm__corpus_position(const mlm_corpus *corpus)
+{
+    return corpus->position;
+}
+
+json_t *mlm__corpus_provenance(const mlm_corpus *corpus)
+{
+    const mlm_corpus_options *options = &corpus->options;
+    char seed[24]; /* as text: JSON's integers end at 2^63 - 1 */
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->seed);
+    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:I, s:s}", "B", options->B, "T",
+        options->T, "input", input_names[options->input], "packing",
+        packing_names[options->packing], "ranks", options->ranks, "seed", seed, "sequences",
+        (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
+    if (!object)
+        mlm__error(MLM_ERR_MEMORY, "no memory for what is known of the corpus");
+    return object;
+}

@@ -1,0 +1,4 @@
+#include "batches_suites.h"
+#include "support/support.h"
+
+TEST_MAIN(lines_suite, batch_suite, packing_suite, order_suite, corpus_suite, masker_suite)

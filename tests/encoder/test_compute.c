@@ -1,0 +1,372 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "encoder_fixture.h"
+#include "encoder_tests.h"
+
+enum { NH = FIXTURE_N * FIXTURE_H, BH = FIXTURE_B * FIXTURE_H };
+
+/* The same sequences `times` over: long enough for several chunks. Views of what free_long
+   frees. */
+typedef struct long_batch {
+    mlm_batch batch;
+    int32_t *offsets, *ids, *types, *labels, *sentence_labels;
+} long_batch;
+
+static void make_long(long_batch *out, int32_t times)
+{
+    size_t B = (size_t)times * FIXTURE_B, N = (size_t)times * FIXTURE_N;
+    out->offsets = malloc((B + 1) * sizeof(int32_t));
+    out->sentence_labels = malloc(B * sizeof(int32_t));
+    out->ids = malloc(N * sizeof(int32_t));
+    out->types = malloc(N * sizeof(int32_t));
+    out->labels = malloc(N * sizeof(int32_t));
+    for (size_t b = 0; b <= B; b++)
+        out->offsets[b] = (int32_t)(b / FIXTURE_B * FIXTURE_N) + fixture_offsets[b % FIXTURE_B];
+    for (size_t b = 0; b < B; b++)
+        out->sentence_labels[b] = fixture_sentence_labels[b % FIXTURE_B];
+    for (size_t n = 0; n < N; n++) {
+        out->ids[n] = fixture_ids[n % FIXTURE_N];
+        out->types[n] = fixture_types[n % FIXTURE_N];
+        out->labels[n] = fixture_labels[n % FIXTURE_N];
+    }
+    out->batch = fixture_batch();
+    out->batch.B = (int32_t)B;
+    out->batch.offsets = out->offsets;
+    out->batch.input_ids = out->ids;
+    out->batch.token_type_ids = out->types;
+    out->batch.labels = out->labels;
+    out->batch.sentence_labels = out->sentence_labels;
+}
+
+static void free_long(long_batch *batch)
+{
+    free(batch->offsets);
+    free(batch->ids);
+    free(batch->types);
+    free(batch->labels);
+    free(batch->sentence_labels);
+}
+
+static mlm_encoder *masked, *pre_training;
+
+static void setup(void)
+{
+    masked = fixture_encoder(NULL, "masked");
+    pre_training = fixture_encoder(NULL, "pre_training");
+}
+
+static void teardown(void)
+{
+    mlm_encoder_free(masked);
+    mlm_encoder_free(pre_training);
+}
+
+START_TEST(states_of_every_layer_are_transformers)
+{
+    mlm_batch batch = fixture_batch();
+    float hidden[NH], last[NH];
+    for (int32_t layer = 0; layer <= FIXTURE_L; layer++) {
+        assert_ok(mlm_encoder_forward(masked, &batch, layer, hidden));
+        assert_close_f32(
+            hidden, masked_hidden + layer * NH, NH, fixture_rtol, fixture_atol, "hidden");
+    }
+    assert_ok(mlm_encoder_forward(masked, &batch, -1, last));
+    ck_assert_mem_eq(last, hidden, sizeof last);
+    assert_ok(mlm_encoder_forward(pre_training, &batch, -1, hidden));
+    assert_close_f32(hidden, pre_training_hidden, NH, fixture_rtol, fixture_atol, "hidden");
+    mlm_encoder *bare = fixture_encoder(NULL, "bare");
+    assert_ok(mlm_encoder_forward(bare, &batch, -1, hidden));
+    assert_close_f32(hidden, bare_hidden, NH, fixture_rtol, fixture_atol, "hidden");
+    mlm_encoder_free(bare);
+}
+END_TEST
+
+START_TEST(types_are_zeros_when_absent)
+{
+    static const int32_t zeros[FIXTURE_N];
+    mlm_batch batch = fixture_batch();
+    float with[NH], without[NH];
+    batch.token_type_ids = zeros;
+    assert_ok(mlm_encoder_forward(masked, &batch, -1, with));
+    batch.token_type_ids = NULL;
+    assert_ok(mlm_encoder_forward(masked, &batch, -1, without));
+    ck_assert_mem_eq(with, without, sizeof with);
+}
+END_TEST
+
+START_TEST(logits_are_transformers)
+{
+    mlm_batch batch = fixture_batch();
+    float logits[FIXTURE_ASKED * FIXTURE_V];
+    assert_ok(mlm_encoder_logits(masked, &batch, fixture_positions, FIXTURE_ASKED, logits));
+    assert_close_f32(
+        logits, masked_logits, FIXTURE_ASKED * FIXTURE_V, fixture_rtol, fixture_atol, "logits");
+}
+END_TEST
+
+START_TEST(predictions_are_transformers)
+{
+    mlm_batch batch = fixture_batch();
+    int32_t ids[FIXTURE_ASKED * FIXTURE_K];
+    float probabilities[FIXTURE_ASKED * FIXTURE_K];
+    assert_ok(mlm_encoder_predict(
+        masked, &batch, fixture_positions, FIXTURE_ASKED, FIXTURE_K, ids, probabilities));
+    ck_assert_mem_eq(ids, masked_top_ids, sizeof ids);
+    assert_close_f32(probabilities, masked_top_probabilities, FIXTURE_ASKED * FIXTURE_K, 1e-4, 1e-7,
+        "probabilities");
+}
+END_TEST
+
+/* K = V sorts the whole vocabulary; each smaller K is its beginning. */
+START_TEST(predictions_agree_with_logits)
+{
+    mlm_batch batch = fixture_batch();
+    float logits[FIXTURE_V], probabilities[FIXTURE_V], some[FIXTURE_V];
+    int32_t all[FIXTURE_V], ids[FIXTURE_V], position = 7;
+    assert_ok(mlm_encoder_logits(masked, &batch, &position, 1, logits));
+    assert_ok(mlm_encoder_predict(masked, &batch, &position, 1, FIXTURE_V, all, probabilities));
+    double sum = 0, total = 0;
+    for (int v = 0; v < FIXTURE_V; v++)
+        sum += exp(logits[v]);
+    for (int k = 0; k < FIXTURE_V; k++) {
+        total += probabilities[k];
+        ck_assert_double_eq_tol(probabilities[k], exp(logits[all[k]]) / sum, 1e-6);
+        if (k > 0)
+            ck_assert(logits[all[k]] < logits[all[k - 1]] ||
+                      (logits[all[k]] == logits[all[k - 1]] && all[k] > all[k - 1]));
+    }
+    ck_assert_double_eq_tol(total, 1, 1e-5);
+    for (size_t K = 1; K < FIXTURE_V; K++) {
+        assert_ok(mlm_encoder_predict(masked, &batch, &position, 1, K, ids, some));
+        ck_assert_mem_eq(ids, all, K * sizeof *ids);
+        ck_assert_mem_eq(some, probabilities, K * sizeof *some);
+    }
+}
+END_TEST
+
+/* Equal embeddings and biases give equal logits. */
+START_TEST(equal_tokens_come_by_id)
+{
+    float words[FIXTURE_V * FIXTURE_H], bias[FIXTURE_V];
+    for (int v = 0; v < FIXTURE_V; v++) {
+        bias[v] = 0;
+        for (int h = 0; h < FIXTURE_H; h++)
+            words[v * FIXTURE_H + h] = 0.1f * (float)h;
+    }
+    assert_ok(mlm_encoder_set_tensor(masked, 0, words, FIXTURE_V * FIXTURE_H));
+    mlm_tensor tensor;
+    mlm_tensor_init(&tensor, sizeof tensor);
+    for (size_t i = 0; i < mlm_encoder_tensor_count(masked); i++) {
+        assert_ok(mlm_encoder_get_tensor(masked, i, &tensor));
+        if (strcmp(tensor.name, "cls.predictions.bias") == 0)
+            assert_ok(mlm_encoder_set_tensor(masked, i, bias, FIXTURE_V));
+    }
+    mlm_batch batch = fixture_batch();
+    int32_t ids[FIXTURE_V], position = 2;
+    float probabilities[FIXTURE_V];
+    assert_ok(mlm_encoder_predict(masked, &batch, &position, 1, FIXTURE_V, ids, probabilities));
+    for (int k = 0; k < FIXTURE_V; k++) {
+        ck_assert_int_eq(ids[k], k);
+        ck_assert_float_eq_tol(probabilities[k], 1.0f / FIXTURE_V, 1e-7f);
+    }
+}
+END_TEST
+
+START_TEST(embeddings_are_transformers)
+{
+    mlm_batch batch = fixture_batch();
+    float hidden[NH], embeddings[BH];
+    assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MEAN, 0, embeddings));
+    assert_close_f32(embeddings, masked_mean, BH, fixture_rtol, fixture_atol, "mean");
+    assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MEAN, 1, embeddings));
+    assert_close_f32(embeddings, masked_unit_mean, BH, fixture_rtol, fixture_atol, "unit mean");
+    assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MAX, 0, embeddings));
+    assert_close_f32(embeddings, masked_max, BH, fixture_rtol, fixture_atol, "max");
+    assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_CLS, 0, embeddings));
+    assert_ok(mlm_encoder_forward(masked, &batch, -1, hidden));
+    for (int b = 0; b < FIXTURE_B; b++)
+        ck_assert_mem_eq(embeddings + b * FIXTURE_H, hidden + fixture_offsets[b] * FIXTURE_H,
+            FIXTURE_H * sizeof(float));
+    assert_error(mlm_encoder_embed(masked, &batch, MLM_POOL_BERT, 0, embeddings),
+        MLM_ERR_UNSUPPORTED, "needs a model with a pooler");
+    assert_ok(mlm_encoder_embed(pre_training, &batch, MLM_POOL_BERT, 0, embeddings));
+    assert_close_f32(embeddings, pre_training_pooled, BH, fixture_rtol, fixture_atol, "pooled");
+    assert_error(
+        mlm_encoder_embed(masked, &batch, 4, 0, embeddings), MLM_ERR_ARGUMENT, "pooling is 4");
+}
+END_TEST
+
+START_TEST(sentence_logits_are_transformers)
+{
+    mlm_batch batch = fixture_batch();
+    float logits[FIXTURE_B * 2];
+    assert_ok(mlm_encoder_sentence_logits(pre_training, &batch, logits));
+    assert_close_f32(logits, pre_training_sentence_logits, FIXTURE_B * 2, fixture_rtol,
+        fixture_atol, "sentence logits");
+    assert_error(mlm_encoder_sentence_logits(masked, &batch, logits), MLM_ERR_UNSUPPORTED,
+        "no sentence head");
+}
+END_TEST
+
+/* 700 times the fixture is 10,500 tokens, in several chunks; every sequence and position has what
+   it has in the fixture alone, to rounding. Positions run backwards, across the chunks. */
+START_TEST(a_long_batch_is_cut_in_chunks)
+{
+    enum { TIMES = 700, ASKED = 150 };
+    long_batch many;
+    make_long(&many, TIMES);
+    float *hidden = malloc((size_t)TIMES * NH * sizeof *hidden);
+    assert_ok(mlm_encoder_forward(masked, &many.batch, -1, hidden));
+    for (int i = 0; i < TIMES; i++)
+        assert_close_f32(hidden + (size_t)i * NH, masked_hidden + FIXTURE_L * NH, NH, fixture_rtol,
+            fixture_atol, "hidden");
+    float *embeddings = malloc((size_t)TIMES * BH * sizeof *embeddings);
+    assert_ok(mlm_encoder_embed(masked, &many.batch, MLM_POOL_MEAN, 0, embeddings));
+    for (int i = 0; i < TIMES; i++)
+        assert_close_f32(
+            embeddings + (size_t)i * BH, masked_mean, BH, fixture_rtol, fixture_atol, "mean");
+    int32_t positions[ASKED];
+    for (int m = 0; m < ASKED; m++)
+        positions[m] = (TIMES - 1 - m * 4) * FIXTURE_N + fixture_positions[m % FIXTURE_ASKED];
+    float *logits = malloc((size_t)ASKED * FIXTURE_V * sizeof *logits);
+    assert_ok(mlm_encoder_logits(masked, &many.batch, positions, ASKED, logits));
+    int32_t *ids = malloc((size_t)ASKED * FIXTURE_K * sizeof *ids);
+    float *probabilities = malloc((size_t)ASKED * FIXTURE_K * sizeof *probabilities);
+    assert_ok(
+        mlm_encoder_predict(masked, &many.batch, positions, ASKED, FIXTURE_K, ids, probabilities));
+    for (int m = 0; m < ASKED; m++) {
+        int asked = m % FIXTURE_ASKED;
+        assert_close_f32(logits + m * FIXTURE_V, masked_logits + asked * FIXTURE_V, FIXTURE_V,
+            fixture_rtol, fixture_atol, "logits");
+        ck_assert_mem_eq(
+            ids + m * FIXTURE_K, masked_top_ids + asked * FIXTURE_K, FIXTURE_K * sizeof *ids);
+    }
+    free(hidden);
+    free(embeddings);
+    free(logits);
+    free(ids);
+    free(probabilities);
+    free_long(&many);
+}
+END_TEST
+
+START_TEST(threads_do_not_change_bytes)
+{
+    enum { TIMES = 300 };
+    mlm_runtime *three = threads_runtime(3);
+    mlm_encoder *parallel = fixture_encoder(three, "masked");
+    long_batch many;
+    make_long(&many, TIMES);
+    size_t size = (size_t)TIMES * NH * sizeof(float);
+    float *a = malloc(size), *b = malloc(size);
+    assert_ok(mlm_encoder_forward(masked, &many.batch, -1, a));
+    assert_ok(mlm_encoder_forward(parallel, &many.batch, -1, b));
+    ck_assert_mem_eq(a, b, size);
+    assert_ok(mlm_encoder_embed(masked, &many.batch, MLM_POOL_MEAN, 1, a));
+    assert_ok(mlm_encoder_embed(parallel, &many.batch, MLM_POOL_MEAN, 1, b));
+    ck_assert_mem_eq(a, b, (size_t)TIMES * BH * sizeof(float));
+    assert_ok(mlm_encoder_losses(masked, &many.batch, a));
+    assert_ok(mlm_encoder_losses(parallel, &many.batch, b));
+    ck_assert_mem_eq(a, b, (size_t)TIMES * FIXTURE_M * sizeof(float));
+    int32_t positions[200], ids_a[400], ids_b[400];
+    for (int32_t m = 0; m < 200; m++)
+        positions[m] = m * 22;
+    assert_ok(mlm_encoder_predict(masked, &many.batch, positions, 200, 2, ids_a, a));
+    assert_ok(mlm_encoder_predict(parallel, &many.batch, positions, 200, 2, ids_b, b));
+    ck_assert_mem_eq(ids_a, ids_b, sizeof ids_a);
+    ck_assert_mem_eq(a, b, 400 * sizeof(float));
+    free(a);
+    free(b);
+    free_long(&many);
+    mlm_encoder_free(parallel);
+    mlm_runtime_free(three);
+}
+END_TEST
+
+START_TEST(nothing_asked_is_no_error)
+{
+    mlm_batch none;
+    mlm_batch_init(&none, sizeof none);
+    assert_ok(mlm_encoder_forward(masked, &none, -1, NULL));
+    assert_ok(mlm_encoder_embed(masked, &none, MLM_POOL_MEAN, 1, NULL));
+    assert_ok(mlm_encoder_logits(masked, &none, NULL, 0, NULL));
+    assert_ok(mlm_encoder_predict(masked, &none, NULL, 0, 1, NULL, NULL));
+    assert_ok(mlm_encoder_losses(masked, &none, NULL));
+    assert_ok(mlm_encoder_sentence_logits(pre_training, &none, NULL));
+    mlm_batch batch = fixture_batch();
+    assert_ok(mlm_encoder_logits(masked, &batch, NULL, 0, NULL));
+    assert_ok(mlm_encoder_predict(masked, &batch, NULL, 0, 1, NULL, NULL));
+}
+END_TEST
+
+START_TEST(bad_arguments_are_named)
+{
+    mlm_batch batch = fixture_batch();
+    float out[NH];
+    int32_t ids[FIXTURE_V], positions[2] = {3, FIXTURE_N};
+    assert_status(mlm_encoder_forward(NULL, &batch, -1, out), MLM_ERR_ARGUMENT);
+    assert_status(mlm_encoder_forward(masked, NULL, -1, out), MLM_ERR_ARGUMENT);
+    assert_error(mlm_encoder_forward(masked, &batch, -1, NULL), MLM_ERR_ARGUMENT,
+        "mlm_encoder_forward: hidden is NULL");
+    assert_error(mlm_encoder_forward(masked, &batch, 3, out), MLM_ERR_ARGUMENT,
+        "layer is 3, not in -1 to 2");
+    assert_error(mlm_encoder_logits(masked, &batch, positions, 2, out), MLM_ERR_ARGUMENT,
+        "mlm_encoder_logits: positions[1] is 15, the batch has 15 tokens");
+    positions[0] = -1;
+    assert_error(mlm_encoder_predict(masked, &batch, positions, 1, 1, ids, out), MLM_ERR_ARGUMENT,
+        "mlm_encoder_predict: positions[0] is -1");
+    assert_error(mlm_encoder_predict(masked, &batch, positions, 1, 0, ids, out), MLM_ERR_ARGUMENT,
+        "K is 0, not in 1 to 40");
+    assert_error(mlm_encoder_predict(masked, &batch, positions, 1, FIXTURE_V + 1, ids, out),
+        MLM_ERR_ARGUMENT, "K is 41");
+    assert_error(
+        mlm_encoder_logits(masked, &batch, NULL, 1, out), MLM_ERR_ARGUMENT, "positions is NULL");
+    int32_t wrong[FIXTURE_N];
+    memcpy(wrong, fixture_ids, sizeof wrong);
+    wrong[9] = FIXTURE_V;
+    batch.input_ids = wrong;
+    assert_error(
+        mlm_encoder_forward(masked, &batch, -1, out), MLM_ERR_ARGUMENT, "input_ids[9] is 40");
+    batch = fixture_batch();
+    memcpy(wrong, fixture_types, sizeof wrong);
+    wrong[14] = 2;
+    batch.token_type_ids = wrong;
+    assert_error(
+        mlm_encoder_embed(masked, &batch, 0, 0, out), MLM_ERR_ARGUMENT, "token_type_ids[14] is 2");
+    batch = fixture_batch();
+    memcpy(wrong, fixture_labels, sizeof wrong);
+    wrong[2] = -1;
+    batch.labels = wrong;
+    assert_error(mlm_encoder_losses(masked, &batch, out), MLM_ERR_ARGUMENT, "labels[2] is -1");
+    batch.labels = NULL;
+    assert_error(mlm_encoder_losses(masked, &batch, out), MLM_ERR_ARGUMENT, "labels is NULL");
+    int32_t ends[2] = {0, FIXTURE_T + 1};
+    batch.B = 1;
+    batch.offsets = ends;
+    assert_error(mlm_encoder_forward(masked, &batch, -1, out), MLM_ERR_SHAPE,
+        "sequence 0 has 13 tokens, at most 12 fit");
+}
+END_TEST
+
+Suite *compute_suite(void)
+{
+    Suite *suite = suite_create("compute");
+    TCase *tests = tcase_create("compute");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, states_of_every_layer_are_transformers);
+    tcase_add_test(tests, types_are_zeros_when_absent);
+    tcase_add_test(tests, logits_are_transformers);
+    tcase_add_test(tests, predictions_are_transformers);
+    tcase_add_test(tests, predictions_agree_with_logits);
+    tcase_add_test(tests, equal_tokens_come_by_id);
+    tcase_add_test(tests, embeddings_are_transformers);
+    tcase_add_test(tests, sentence_logits_are_transformers);
+    tcase_add_test(tests, a_long_batch_is_cut_in_chunks);
+    tcase_add_test(tests, threads_do_not_change_bytes);
+    tcase_add_test(tests, nothing_asked_is_no_error);
+    tcase_add_test(tests, bad_arguments_are_named);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
