@@ -1,0 +1,61 @@
+/* The tokenizer handle's inside, and how one is made. */
+#ifndef MLM_TOKENS_HANDLE_H
+#define MLM_TOKENS_HANDLE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "mlm/mlm.h"
+#include "text/normalize.h"
+#include "tokens/special_tokens.h"
+#include "tokens/tokenizer.h"
+#include "tokens/vocabulary.h"
+#include "tokens/wordpiece.h"
+
+enum { MLM__SPECIAL_COUNT = 5 }; /* MLM_TOKEN_PAD .. MLM_TOKEN_MASK */
+
+/* What encoding one text needs besides its result; grows and stays. */
+typedef struct mlm__scratch {
+    struct mlm__scratch *next;
+    size_t block;              /* bytes of text that the arrays have room for */
+    mlm__normalized normalized;
+    int32_t *from;             /* for normalized.from */
+    mlm__piece *pieces;        /* [block] */
+} mlm__scratch;
+
+struct mlm_tokenizer {
+    atomic_int references;
+    mlm_runtime *runtime;
+    mlm_tokenizer_options options; /* none is -1 */
+    mlm__normalizer normalizer;
+    mlm__vocabulary vocabulary;
+    mlm__wordpiece wordpiece;
+    mlm__added_tokens added;
+    int32_t special[MLM__SPECIAL_COUNT];
+    uint8_t *flags; /* [V] */
+    pthread_mutex_t lock; /* of idle */
+    mlm__scratch *idle;   /* scratch that no call uses now */
+};
+
+/* All that a tokenizer is made of. Nothing is kept. */
+typedef struct mlm__tokenizer_parts {
+    mlm_tokenizer_options options; /* -1: what the profile does; profile is set */
+    const char *special[MLM__SPECIAL_COUNT]; /* NULL: BERT's name */
+    const char *const *tokens;     /* [V] */
+    size_t V, model_count;         /* the tokens from model_count on are added ones */
+    const mlm__added_token *added; /* besides the special ones, which are added if missing */
+    size_t added_count;
+} mlm__tokenizer_parts;
+
+/* A caller's options, checked, as far as they are given; -1 elsewhere. */
+mlm_status mlm__tokenizer_options_read(const mlm_tokenizer_options *given, const char *function,
+    mlm_tokenizer_options *out);
+
+/* Where the trouble is one token, its position is in *which, and the message does not say where. */
+mlm_status mlm__tokenizer_build(mlm_runtime *runtime, const mlm__tokenizer_parts *parts,
+    mlm_tokenizer **out, size_t *which);
+
+/* BERT's "[PAD]" for MLM_TOKEN_PAD, and so on. */
+extern const char *const mlm__special_names[MLM__SPECIAL_COUNT];
+
+#endif

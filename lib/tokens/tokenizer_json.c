@@ -1,0 +1,237 @@
+/* tokenizer.json as `tokenizers` writes it for BERT. Whatever in it means other ids than ours is
+   refused by name. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "files/json.h"
+#include "tokens/tokenizer_files.h"
+
+typedef struct reader {
+    mlm_runtime *runtime;
+    const char *path;
+    const json_t *root;
+    mlm__tokenizer_parts parts;
+    const char **tokens;      /* [V] */
+    mlm__added_token *added;  /* [added_count] */
+} reader;
+
+mlm_status mlm__tokenizer_read_flag(
+    const json_t *object, const char *member, const char *path, int32_t *option)
+{
+    bool value = false;
+    const json_t *given = json_object_get(object, member);
+    if (!given || json_is_null(given))
+        return MLM_OK;
+    MLM__TRY(mlm__json_bool(object, member, path, &value));
+    if (*option == -1)
+        *option = value;
+    return MLM_OK;
+}
+
+/* A part of the file, which must be of one type; NULL in *out where it is absent. */
+static mlm_status get_part(
+    const reader *r, const char *name, const char *type, const json_t **out)
+{
+    const json_t *part = json_object_get(r->root, name);
+    *out = NULL;
+    if (!part || json_is_null(part))
+        return MLM_OK;
+    const char *given = json_string_value(json_object_get(part, "type"));
+    if (!given && strcmp(name, "model") == 0)
+        given = type; /* files of the first versions have no type there */
+    if (!given || strcmp(given, type) != 0)
+        return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s is of type '%s', not '%s'", r->path, name,
+            given ? given : "?", type);
+    *out = part;
+    return MLM_OK;
+}
+
+static mlm_status read_normalizer(reader *r)
+{
+    const json_t *part;
+    mlm_tokenizer_options *options = &r->parts.options;
+    MLM__TRY(get_part(r, "normalizer", "BertNormalizer", &part));
+    if (!part)
+        return mlm__error(
+            MLM_ERR_UNSUPPORTED, "%s: normalizer is missing, not 'BertNormalizer'", r->path);
+    MLM__TRY(mlm__tokenizer_read_flag(part, "clean_text", r->path, &options->clean_text));
+    MLM__TRY(mlm__tokenizer_read_flag(
+        part, "handle_chinese_chars", r->path, &options->handle_chinese_chars));
+    MLM__TRY(mlm__tokenizer_read_flag(part, "lowercase", r->path, &options->lowercase));
+    MLM__TRY(mlm__tokenizer_read_flag(part, "strip_accents", r->path, &options->strip_accents));
+    MLM__TRY(get_part(r, "pre_tokenizer", "BertPreTokenizer", &part));
+    if (!part)
+        return mlm__error(
+            MLM_ERR_UNSUPPORTED, "%s: pre_tokenizer is missing, not 'BertPreTokenizer'", r->path);
+    return MLM_OK;
+}
+
+static mlm_status bad_template(const reader *r)
+{
+    return mlm__error(MLM_ERR_UNSUPPORTED,
+        "%s: post_processor does not put [CLS] first and [SEP] behind each text", r->path);
+}
+
+static mlm_status set_names(reader *r, const char *cls, const char *sep)
+{
+    r->parts.special[MLM_TOKEN_CLS] = cls;
+    r->parts.special[MLM_TOKEN_SEP] = sep;
+    return MLM_OK;
+}
+
+static const char *special_at(const json_t *template, size_t index)
+{
+    const json_t *item = json_object_get(json_array_get(template, index), "SpecialToken");
+    return json_string_value(json_object_get(item, "id"));
+}
+
+static bool is_sequence(const json_t *template, size_t index, const char *id, json_int_t type)
+{
+    const json_t *item = json_object_get(json_array_get(template, index), "Sequence");
+    const char *given = json_string_value(json_object_get(item, "id"));
+    return given && strcmp(given, id) == 0
+        && json_integer_value(json_object_get(item, "type_id")) == type;
+}
+
+/* "[CLS]:0 $A:0 [SEP]:0" and "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1". */
+static mlm_status read_template(reader *r, const json_t *part)
+{
+    const json_t *single = json_object_get(part, "single"), *pair = json_object_get(part, "pair");
+    const char *cls = special_at(single, 0), *sep = special_at(single, 2);
+    const char *names[] = {special_at(pair, 0), special_at(pair, 2), special_at(pair, 4)};
+    if (json_array_size(single) != 3 || json_array_size(pair) != 5 || !cls || !sep || !names[0]
+        || !names[1] || !names[2] || strcmp(names[0], cls) != 0 || strcmp(names[1], sep) != 0
+        || strcmp(names[2], sep) != 0 || !is_sequence(single, 1, "A", 0)
+        || !is_sequence(pair, 1, "A", 0) || !is_sequence(pair, 3, "B", 1))
+        return bad_template(r);
+    return set_names(r, cls, sep);
+}
+
+static mlm_status read_post_processor(reader *r)
+{
+    const json_t *part = json_object_get(r->root, "post_processor");
+    const char *type = json_string_value(json_object_get(part, "type"));
+    if (!part || json_is_null(part))
+        return MLM_OK;
+    if (type && strcmp(type, "TemplateProcessing") == 0)
+        return read_template(r, part);
+    if (!type || strcmp(type, "BertProcessing") != 0)
+        return bad_template(r);
+    const char *cls = json_string_value(json_array_get(json_object_get(part, "cls"), 0));
+    const char *sep = json_string_value(json_array_get(json_object_get(part, "sep"), 0));
+    return cls && sep ? set_names(r, cls, sep) : bad_template(r);
+}
+
+static mlm_status read_added_token(const reader *r, const json_t *given, mlm__added_token *out)
+{
+    int64_t id = -1;
+    *out = (mlm__added_token){0};
+    if (!json_is_object(given))
+        return mlm__error(MLM_ERR_FORMAT, "%s: added_tokens: not an object", r->path);
+    MLM__TRY(mlm__json_string(given, "content", r->path, &out->content));
+    MLM__TRY(mlm__json_int(given, "id", 0, INT32_MAX, r->path, &id));
+    MLM__TRY(mlm__json_bool(given, "single_word", r->path, &out->single_word));
+    MLM__TRY(mlm__json_bool(given, "lstrip", r->path, &out->lstrip));
+    MLM__TRY(mlm__json_bool(given, "rstrip", r->path, &out->rstrip));
+    MLM__TRY(mlm__json_bool(given, "normalized", r->path, &out->normalized));
+    MLM__TRY(mlm__json_bool(given, "special", r->path, &out->special));
+    if (!out->content || id < 0)
+        return mlm__error(MLM_ERR_FORMAT, "%s: added_tokens: one has no content or id", r->path);
+    out->id = (int32_t)id;
+    return MLM_OK;
+}
+
+static mlm_status place(const reader *r, const char *token, int64_t id, size_t V)
+{
+    if (id < 0 || (uint64_t)id >= V)
+        return mlm__error(MLM_ERR_FORMAT, "%s: '%s' has id %lld, there are %zu tokens", r->path,
+            token, (long long)id, V);
+    if (r->tokens[id] && strcmp(r->tokens[id], token) != 0)
+        return mlm__error(MLM_ERR_FORMAT, "%s: '%s' and '%s' both have id %lld", r->path,
+            r->tokens[id], token, (long long)id);
+    r->tokens[id] = token;
+    return MLM_OK;
+}
+
+/* Puts the tokens of the model and the added ones at their ids. */
+static mlm_status read_tokens(reader *r, json_t *vocab, const json_t *added)
+{
+    size_t model_count = json_object_size(vocab), V = model_count;
+    r->parts.added_count = json_array_size(added);
+    r->added = mlm__alloc(r->runtime, r->parts.added_count, sizeof *r->added);
+    r->tokens = mlm__alloc_zero(
+        r->runtime, model_count + r->parts.added_count, sizeof *r->tokens);
+    if (!r->added || !r->tokens)
+        return MLM_ERR_MEMORY;
+    for (size_t i = 0; i < r->parts.added_count; i++) {
+        MLM__TRY(read_added_token(r, json_array_get(added, i), &r->added[i]));
+        if ((size_t)r->added[i].id >= model_count)
+            V++;
+    }
+    const char *token;
+    json_t *id;
+    json_object_foreach (vocab, token, id) {
+        if (!json_is_integer(id))
+            return mlm__error(
+                MLM_ERR_FORMAT, "%s: model.vocab: the id of '%s' is no integer", r->path, token);
+        MLM__TRY(place(r, token, json_integer_value(id), model_count));
+    }
+    for (size_t i = 0; i < r->parts.added_count; i++)
+        MLM__TRY(place(r, r->added[i].content, r->added[i].id, V));
+    for (size_t v = 0; v < V; v++) {
+        if (!r->tokens[v])
+            return mlm__error(MLM_ERR_FORMAT, "%s: no token has id %zu", r->path, v);
+    }
+    r->parts.tokens = r->tokens;
+    r->parts.added = r->added;
+    r->parts.V = V;
+    r->parts.model_count = model_count;
+    return MLM_OK;
+}
+
+static mlm_status read_model(reader *r)
+{
+    const json_t *part;
+    const char *prefix = "##";
+    int64_t limit = -1;
+    MLM__TRY(get_part(r, "model", "WordPiece", &part));
+    json_t *vocab = json_object_get(part, "vocab");
+    if (!json_is_object(vocab))
+        return mlm__error(MLM_ERR_FORMAT, "%s: model.vocab is no object", r->path);
+    MLM__TRY(mlm__json_string(part, "continuing_subword_prefix", r->path, &prefix));
+    if (strcmp(prefix, "##") != 0)
+        return mlm__error(MLM_ERR_UNSUPPORTED,
+            "%s: model.continuing_subword_prefix is '%s', not '##'", r->path, prefix);
+    MLM__TRY(mlm__json_string(part, "unk_token", r->path, &r->parts.special[MLM_TOKEN_UNK]));
+    MLM__TRY(
+        mlm__json_int(part, "max_input_chars_per_word", 1, INT32_MAX, r->path, &limit));
+    if (r->parts.options.max_input_chars_per_word == -1)
+        r->parts.options.max_input_chars_per_word = (int32_t)limit;
+    return read_tokens(r, vocab, json_object_get(r->root, "added_tokens"));
+}
+
+static mlm_status read_all(reader *r, mlm_tokenizer **out)
+{
+    if (!json_is_object(r->root))
+        return mlm__error(MLM_ERR_FORMAT, "%s: not an object", r->path);
+    MLM__TRY(read_model(r));
+    MLM__TRY(read_normalizer(r));
+    MLM__TRY(read_post_processor(r));
+    size_t which;
+    mlm_status status = mlm__tokenizer_build(r->runtime, &r->parts, out, &which);
+    return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
+}
+
+mlm_status mlm__tokenizer_json_load(mlm_runtime *runtime, const char *path,
+    const mlm__tokenizer_parts *parts, mlm_tokenizer **out)
+{
+    json_t *root;
+    MLM__TRY(mlm__json_load(runtime, path, MLM__TOKENIZER_FILE_SIZE, &root));
+    reader r = {.runtime = runtime, .path = path, .root = root, .parts = *parts};
+    mlm_status status = read_all(&r, out);
+    mlm__free(runtime, r.tokens);
+    mlm__free(runtime, r.added);
+    json_decref(root);
+    return status;
+}
