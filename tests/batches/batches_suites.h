@@ -9,5 +9,6 @@ Suite *lines_suite(void);
 Suite *masker_suite(void);
 Suite *order_suite(void);
 Suite *packing_suite(void);
+Suite *random_map_suite(void);
 
 #endif
