@@ -1,7 +1,8 @@
 #include "files/json.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -91,6 +92,32 @@ mlm_status mlm__json_string(
     return MLM_OK;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Decimal digits with which every number of a tree reads back as it is: 15 write 0.1 as 0.1, 17
+   always suffice. */
+static size_t digits_needed(json_t *tree)
+{
+    size_t digits = 15, index;
+    const char *member;
+    json_t *value;
+    if (json_is_real(tree)) {
+        for (char text[32]; digits < 17; digits++) {
+            snprintf(text, sizeof text, "%.*g", (int)digits, json_real_value(tree));
+            if (strtod(text, NULL) == json_real_value(tree))
+                break;
+        }
+    } else if (json_is_array(tree)) {
+        json_array_foreach(tree, index, value) digits = larger(digits, digits_needed(value));
+    } else {
+        json_object_foreach(tree, member, value) digits = larger(digits, digits_needed(value));
+    }
+    return digits;
+}
+
 typedef struct dump {
     mlm__directory *directory;
     mlm_status status;
@@ -103,13 +130,14 @@ static int write_piece(const char *text, size_t size, void *context)
     return to->status == MLM_OK ? 0 : -1;
 }
 
-mlm_status mlm__json_write(mlm__directory *directory, const char *name, const json_t *root)
+mlm_status mlm__json_write(mlm__directory *directory, const char *name, json_t *root)
 {
     if (!root)
         return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
     MLM__TRY(mlm__directory_start(directory, name));
     dump to = {directory, MLM_OK};
-    if (json_dump_callback(root, write_piece, &to, JSON_INDENT(2)) != 0)
+    size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(digits_needed(root));
+    if (json_dump_callback(root, write_piece, &to, flags) != 0)
         return to.status != MLM_OK ? to.status
                                    : mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
     MLM__TRY(mlm__directory_write(directory, "\n", 1));

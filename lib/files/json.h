@@ -26,7 +26,8 @@ mlm_status mlm__json_string(
     const json_t *object, const char *member, const char *path, const char **value);
 
 /* Writes a file with two spaces of indent and a final newline; members in the order they were
-   set. Borrows root; a NULL root is MLM_ERR_MEMORY, so that trees may be built unchecked. */
-mlm_status mlm__json_write(mlm__directory *directory, const char *name, const json_t *root);
+   set, numbers so that they read back as they are. Borrows root; a NULL root is MLM_ERR_MEMORY, so
+   that trees may be built unchecked. */
+mlm_status mlm__json_write(mlm__directory *directory, const char *name, json_t *root);
 
 #endif

@@ -1,0 +1,5 @@
+#include "files/suites.h"
+Suite *directory_suite(void)
+{
+    return suite_create("directory");
+}

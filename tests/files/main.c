@@ -1,0 +1,5 @@
+#include "support/support.h"
+
+#include "files/suites.h"
+
+TEST_MAIN(sha256_suite, half_suite, file_suite, json_suite, safetensors_suite, directory_suite)
