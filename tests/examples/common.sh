@@ -1,0 +1,51 @@
+# For the tests of the programs: TAP, a folder to work in, a small text, and what a program said.
+# The caller has set programs and root.
+. "$root/tests/support/tap.sh"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# Sentences with something to learn: subject, verb and place belong together.
+awk 'BEGIN {
+    split("cat fish bird farmer child", who); split("sleeps swims sings works plays", does)
+    split("house river tree field garden", where); split("old young small big quiet", how)
+    for (i = 0; i < 300; ++i) {
+        k = i * 7 % 5 + 1; h = int(i / 3) % 5 + 1
+        print "The " how[h] " " who[k] " " does[k] " in the " where[k] "."
+        if (i % 6 == 5) print ""
+    }
+}' > text.txt
+head -n 60 text.txt > held_out.txt
+cat > small.json <<'END'
+{"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
+ "max_position_embeddings": 64}
+END
+
+# says NAME STATUS PATTERN PROGRAM ARGUMENT...: the program ends with the status, prints nothing on
+# standard output and one line on standard error, which begins with its name and has the pattern.
+says() {
+    says_name=$1 says_status=$2 says_pattern=$3
+    shift 3
+    "$programs/$@" > out 2> err < /dev/null
+    says_got=$?
+    if [ $says_got -eq "$says_status" ] && [ ! -s out ] && [ "$(wc -l < err)" -eq 1 ] \
+        && grep -q "^$1: " err && grep -q -- "$says_pattern" err; then
+        check "$says_name" ""
+    else
+        check "$says_name" "status $says_got, not $says_status, or not '$says_pattern':
+$(head -n 20 out err)"
+    fi
+}
+
+# same NAME FILE FILE
+same() {
+    run "$1" cmp "$2" "$3"
+}
+
+# train OUTPUT ARGUMENT...: pretrain on the text, small and quiet
+train() {
+    train_output=$1
+    shift
+    "$programs/pretrain" --output "$train_output" --vocab vocab --config small.json \
+        --batch-size 4 --seq-length 32 --learning-rate 1e-2 --quiet "$@" text.txt
+}

@@ -1,0 +1,290 @@
+/* mlm/compose.h: padded arrays, the training loop's endings, fill-mask's room. */
+#include "mlm/compose.h"
+
+#include <stdlib.h>
+
+#include "support/support.h"
+
+/* ---- padded arrays ---------------------------------------------------------- */
+
+static const int32_t padded_ids[] = {5, 6, 7, 0, /**/ 0, 0, 8, 9, /**/ 1, 2, 3, 4};
+static const int32_t padded_labels[] = {15, 16, 17, 0, /**/ 0, 0, 18, 19, /**/ 11, 12, 13, 14};
+static const int32_t padded_mask[] = {1, 1, 1, 0, /**/ 0, 0, 1, 1, /**/ 1, 1, 1, 1};
+
+START_TEST(padding_goes_and_comes_back)
+{
+    const int32_t ids[] = {5, 6, 7, 8, 9, 1, 2, 3, 4}, first[] = {0, 3, 5, 9};
+    int32_t offsets[4], storage[24], i;
+    float hidden[18], states[24];
+    mlm_padded padded = {3, 4, padded_ids, padded_mask, NULL, padded_labels};
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_pack(&padded, offsets, storage, &batch);
+    ck_assert_int_eq(batch.B, 3);
+    ck_assert_ptr_null(batch.token_type_ids);
+    ck_assert_mem_eq(batch.offsets, first, sizeof first);
+    ck_assert_mem_eq(batch.input_ids, ids, sizeof ids);
+    for (i = 0; i < 9; ++i) {
+        ck_assert_int_eq(batch.labels[i], ids[i] + 10);
+        hidden[2 * i] = (float)ids[i];
+        hidden[2 * i + 1] = (float)-ids[i];
+    }
+    mlm_unpack(&padded, hidden, 2, states);
+    for (i = 0; i < 12; ++i) {
+        ck_assert_float_eq(states[2 * i], (float)padded_ids[i]);
+        ck_assert_float_eq(states[2 * i + 1], (float)-padded_ids[i]);
+    }
+}
+END_TEST
+
+START_TEST(no_mask_is_no_padding)
+{
+    const int32_t first[] = {0, 4, 8, 12};
+    int32_t offsets[4], storage[36];
+    mlm_padded padded = {3, 4, padded_ids, NULL, padded_mask, NULL};
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_pack(&padded, offsets, storage, &batch);
+    ck_assert_mem_eq(batch.offsets, first, sizeof first);
+    ck_assert_mem_eq(batch.input_ids, padded_ids, sizeof padded_ids);
+    ck_assert_mem_eq(batch.token_type_ids, padded_mask, sizeof padded_mask);
+    ck_assert_ptr_null(batch.labels);
+}
+END_TEST
+
+/* ---- a text, a model -------------------------------------------------------- */
+
+static const char *const words[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"};
+enum { WORDS = sizeof words / sizeof *words, SENTENCES = 10 };
+
+struct fixture {
+    mlm_tokenizer *tokenizer;
+    mlm_encoder *encoder;
+    mlm_training training;
+};
+
+/* SENTENCES sentences, once. */
+static int read_text(void *user, char *buffer, size_t capacity, size_t *length)
+{
+    int *done = user, i;
+    if (*done)
+        return MLM_CONTINUE;
+    ck_assert_uint_ge(capacity, 6 * SENTENCES);
+    for (i = 0; i < SENTENCES; ++i)
+        memcpy(buffer + 6 * i, "a b c\n", 6);
+    *length = 6 * SENTENCES;
+    *done = 1;
+    return MLM_CONTINUE;
+}
+
+static mlm_corpus *open_corpus(const mlm_tokenizer *tokenizer, int64_t epochs)
+{
+    mlm_corpus_options options;
+    mlm_corpus *corpus;
+    int done = 0;
+    mlm_corpus_options_init(&options, sizeof options);
+    options.B = 2;
+    options.T = 8;
+    options.packing = MLM_PACK_ONE;
+    options.epochs = epochs;
+    assert_ok(mlm_corpus_read(NULL, tokenizer, read_text, &done, &options, &corpus));
+    return corpus;
+}
+
+/* Five batches an epoch. The rate is 0, so that every loss of an evaluation is the same. */
+static void open_fixture(struct fixture *fixture, int64_t epochs)
+{
+    mlm_encoder_config config;
+    mlm_trainer_options options;
+    mlm_training *training = &fixture->training;
+    assert_ok(mlm_tokenizer_create(NULL, words, WORDS, NULL, &fixture->tokenizer));
+    mlm_encoder_config_init(&config, sizeof config);
+    config.vocab_size = WORDS;
+    config.hidden_size = config.intermediate_size = 8;
+    config.num_hidden_layers = config.num_attention_heads = 1;
+    config.max_position_embeddings = 8;
+    assert_ok(mlm_encoder_create(NULL, &config, NULL, &fixture->encoder));
+    mlm_trainer_options_init(&options, sizeof options);
+    options.lr_scheduler = MLM_LR_CONSTANT;
+    options.learning_rate = 0;
+    mlm_training_init(training);
+    training->steps = 8;
+    training->encoder = fixture->encoder;
+    training->corpus = open_corpus(fixture->tokenizer, epochs);
+    training->eval_corpus = open_corpus(fixture->tokenizer, 1);
+    assert_ok(mlm_masker_create(NULL, fixture->tokenizer, NULL, &training->masker));
+    assert_ok(mlm_masker_create(NULL, fixture->tokenizer, NULL, &training->eval_masker));
+    assert_ok(mlm_trainer_create(NULL, fixture->encoder, &options, &training->trainer));
+}
+
+static void close_fixture(struct fixture *fixture)
+{
+    mlm_trainer_free(fixture->training.trainer);
+    mlm_masker_free(fixture->training.eval_masker);
+    mlm_masker_free(fixture->training.masker);
+    mlm_corpus_free(fixture->training.eval_corpus);
+    mlm_corpus_free(fixture->training.corpus);
+    mlm_encoder_free(fixture->encoder);
+    mlm_tokenizer_free(fixture->tokenizer);
+}
+
+/* ---- the training loop ------------------------------------------------------ */
+
+struct seen {
+    int64_t updates, evaluations, stop_at;
+    double losses[8];
+};
+
+static int see(void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
+{
+    struct seen *seen = user;
+    ck_assert_int_eq(update->step, ++seen->updates);
+    if (evaluation)
+        seen->losses[seen->evaluations++] = evaluation->loss;
+    return update->step == seen->stop_at ? 0 : MLM_CONTINUE;
+}
+
+static mlm_status train(struct fixture *fixture, struct seen *seen, mlm_metrics *last)
+{
+    memset(seen->losses, 0, sizeof seen->losses);
+    seen->updates = seen->evaluations = 0;
+    fixture->training.report = see;
+    fixture->training.user = seen;
+    return mlm_train(&fixture->training, last);
+}
+
+START_TEST(training_ends_with_its_steps)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    open_fixture(&fixture, 0);
+    fixture.training.eval_every = 2;
+    assert_ok(train(&fixture, &seen, &last));
+    ck_assert_int_eq(last.step, 8);
+    ck_assert_int_eq(seen.updates, 8);
+    ck_assert_int_eq(seen.evaluations, 4);
+    ck_assert_double_gt(seen.losses[0], 0.1);
+    ck_assert_mem_eq(&seen.losses[0], &seen.losses[3], sizeof(double)); /* the same masks */
+    assert_ok(mlm_train(&fixture.training, &last));
+    ck_assert_int_eq(last.step, 8);
+    close_fixture(&fixture);
+}
+END_TEST
+
+START_TEST(training_ends_with_its_corpus)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    open_fixture(&fixture, 1);
+    fixture.training.accumulate = 2;
+    assert_status(train(&fixture, &seen, &last), MLM_END);
+    ck_assert_int_eq(seen.updates, 3); /* of two, two and one batch */
+    ck_assert_int_eq(last.sequences, 2);
+    close_fixture(&fixture);
+}
+END_TEST
+
+START_TEST(training_ends_with_its_patience)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    const char *best = test_path(test_folder(), "best"), *model = test_path(best, "config.json");
+    size_t size;
+    open_fixture(&fixture, 0);
+    fixture.training.eval_every = 1;
+    fixture.training.patience = 3;
+    fixture.training.best_directory = best;
+    assert_status(train(&fixture, &seen, &last), MLM_END);
+    ck_assert_int_eq(last.step, 4); /* the first is the best, and three are no better */
+    free(test_read_file(model, &size));
+    close_fixture(&fixture);
+}
+END_TEST
+
+START_TEST(training_ends_when_told)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    const char *folder = test_path(test_folder(), "last");
+    size_t size;
+    open_fixture(&fixture, 0);
+    seen.stop_at = 3;
+    fixture.training.directory = folder;
+    assert_status(train(&fixture, &seen, &last), MLM_STOPPED);
+    ck_assert_int_eq(last.step, 3);
+    free(test_read_file(test_path(folder, "trainer.json"), &size));
+    close_fixture(&fixture);
+}
+END_TEST
+
+START_TEST(training_ends_when_it_cannot_save)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    const char *file = test_path(test_folder(), "file");
+    open_fixture(&fixture, 0);
+    test_write_file(file, "", 0);
+    fixture.training.directory = test_path(file, "model");
+    fixture.training.save_every = 2;
+    ck_assert_int_lt(train(&fixture, &seen, &last), MLM_OK);
+    ck_assert_int_eq(last.step, 2);
+    ck_assert_int_eq(seen.updates, 1);
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* ---- fill-mask -------------------------------------------------------------- */
+
+START_TEST(fill_mask_says_what_it_needs)
+{
+    struct fixture fixture;
+    const char *text = "a [MASK] [MASK]";
+    int32_t ids[8], positions[2], candidates[4];
+    float probabilities[4];
+    mlm_fill fill = {ids, positions, candidates, probabilities, 8, 1, 2, 0, 0};
+    open_fixture(&fixture, 0);
+    assert_status(mlm_fill_mask(fixture.encoder, fixture.tokenizer, text, strlen(text), &fill),
+        MLM_ERR_CAPACITY);
+    ck_assert_uint_eq(fill.M, 2);
+    fill.masks = fill.M;
+    assert_ok(mlm_fill_mask(fixture.encoder, fixture.tokenizer, text, strlen(text), &fill));
+    ck_assert_uint_eq(fill.N, 5);
+    ck_assert_int_eq(positions[0], 2);
+    ck_assert_int_eq(positions[1], 3);
+    ck_assert_float_ge(probabilities[2], probabilities[3]);
+    fill.capacity = 4;
+    assert_status(mlm_fill_mask(fixture.encoder, fixture.tokenizer, text, strlen(text), &fill),
+        MLM_ERR_CAPACITY);
+    ck_assert_uint_eq(fill.N, 5);
+    fill.capacity = 8;
+    assert_ok(mlm_fill_mask(fixture.encoder, fixture.tokenizer, "a", 1, &fill));
+    ck_assert_uint_eq(fill.M, 0);
+    close_fixture(&fixture);
+}
+END_TEST
+
+static Suite *compose_suite(void)
+{
+    Suite *suite = suite_create("compose");
+    TCase *padded = tcase_create("padded"), *training = tcase_create("training");
+    TCase *fill = tcase_create("fill_mask");
+    tcase_add_test(padded, padding_goes_and_comes_back);
+    tcase_add_test(padded, no_mask_is_no_padding);
+    tcase_add_test(training, training_ends_with_its_steps);
+    tcase_add_test(training, training_ends_with_its_corpus);
+    tcase_add_test(training, training_ends_with_its_patience);
+    tcase_add_test(training, training_ends_when_told);
+    tcase_add_test(training, training_ends_when_it_cannot_save);
+    tcase_add_test(fill, fill_mask_says_what_it_needs);
+    suite_add_tcase(suite, padded);
+    suite_add_tcase(suite, training);
+    suite_add_tcase(suite, fill);
+    return suite;
+}
+
+TEST_MAIN(compose_suite)

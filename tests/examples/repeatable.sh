@@ -1,0 +1,58 @@
+#!/bin/sh
+# pretrain writes the same bytes for the same command: with any number of threads, after a stop and
+# a resume.
+# usage: repeatable.sh SOURCE_ROOT PROGRAMS
+root=$1 programs=$2
+. "$root/tests/examples/common.sh"
+"$programs/train_vocab" --vocab-size 120 --output vocab text.txt > out || exit 1
+
+run "one thread" train one --steps 12 --threads 1
+run "two threads" train two --steps 12 --threads 2
+same "any number of threads" one/model.safetensors two/model.safetensors
+run "once more" train again --steps 12
+same "the same seed" one/model.safetensors again/model.safetensors
+run "another seed" train other --steps 12 --seed 1
+check "another seed is another model" \
+    "$(cmp -s one/model.safetensors other/model.safetensors && echo same)"
+
+constant='--schedule constant --eval held_out.txt --eval-every 4'
+run "2n updates" train whole --steps 20 $constant
+run "n updates" train halves --steps 10 $constant
+run "n more in another process" train halves --steps 20 $constant --resume
+for file in model.safetensors optimizer.safetensors; do
+    same "2n = n + n: $file" whole/$file halves/$file
+done
+run "a finished run resumed" train halves --steps 20 $constant --resume
+same "it stays as it is" whole/model.safetensors halves/model.safetensors
+train halves --steps 20 $constant --resume --masking whole-word > out 2> err
+check "resuming with something else is refused" \
+    "$([ $? -eq 1 ] && [ "$(wc -l < err)" -eq 1 ] || cat out err)"
+train halves --steps 2 $constant > out 2> err
+check "replacing a run is said" "$(grep -q '^pretrain: warning: halves holds a run' err || cat err)"
+
+for signal in TERM INT; do
+    rm -rf stopped metrics.jsonl
+    # In the background sh ignores SIGINT, and so would its child; env starts it with the default.
+    (trap - INT; exec "$programs/pretrain" --output stopped --vocab vocab --config small.json \
+        --batch-size 4 --seq-length 32 --learning-rate 1e-2 --schedule constant \
+        --steps 1000000 --metrics metrics.jsonl text.txt > out 2> err) &
+    process=$!
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        [ -s metrics.jsonl ] && break
+        sleep 0.5
+    done
+    kill -s $signal $process
+    wait $process
+    status=$?
+    check "SIG$signal: status 3" "$([ $status -eq 3 ] || { echo "status $status"; cat err; })"
+    stop=$(sed -n 's/^pretrain: stopped at step \([0-9]*\) and saved; .*--resume.*/\1/p' err)
+    check "SIG$signal: one line that says how to go on" "$([ -n "$stop" ] || cat err)"
+    check "SIG$signal: what is saved is the step it says" \
+        "$(grep -q "\"step\": *$stop\>" stopped/trainer.json || cat stopped/trainer.json)"
+    steps=$((${stop:-0} + 5))
+    run "SIG$signal: resume" train stopped --schedule constant --steps $steps --resume
+    run "SIG$signal: never stopped" train straight --schedule constant --steps $steps
+    same "SIG$signal: the same bytes" straight/model.safetensors stopped/model.safetensors
+    rm -rf straight
+done
+finish
