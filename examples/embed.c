@@ -1,5 +1,5 @@
 /* embed: a line of text in, a line of H numbers out. Lines are taken in blocks, so that a
-   million of them keep all threads busy; a line's numbers do not depend on its block. */
+   million of them keep all threads busy. */
 #include "lines.h"
 
 enum { BLOCK_LINES = 256, BLOCK_BYTES = 1 << 20 };

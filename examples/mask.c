@@ -28,13 +28,13 @@ struct handles {
     mlm_encoder *encoder; /* NULL without a model */
 };
 
-/* Text in a column, as wide as it has characters. */
+/* Text in a column of a width in characters, two spaces before it. */
 static void print_column(const char *text, size_t length, int width)
 {
     size_t i;
     for (i = 0; i < length; ++i)
         width -= ((unsigned char)text[i] & 0xC0) != 0x80;
-    printf("%.*s%*s  ", (int)length, text, width > 0 ? width : 0, "");
+    printf("  %.*s%*s", (int)length, text, width > 0 ? width : 0, "");
 }
 
 static void print_token(const mlm_tokenizer *tokenizer, int32_t id, int width)
@@ -85,17 +85,17 @@ static void print_table(const struct sentence *sentence, const mlm_tokenizer *to
         char bytes[32] = "";
         if (end > begin)
             snprintf(bytes, sizeof bytes, "%d-%d", begin, end);
-        printf("%4d  ", i);
+        printf("%4d", i);
         print_word(sentence, tokenizer, i, 14);
         print_token(tokenizer, sentence->ids[i], 12);
-        printf("%-9s  %6d  %-7s  ", bytes, sentence->ids[i], what_became(sentence, mask, i));
+        printf("  %-9s  %6d  %-7s", bytes, sentence->ids[i], what_became(sentence, mask, i));
         if (sentence->masked.labels[i] == MLM_NO_LABEL) {
             print_token(tokenizer, sentence->masked.input_ids[i], 0);
             putchar('\n');
             continue;
         }
         print_token(tokenizer, sentence->masked.input_ids[i], 12);
-        printf("%6d\n", sentence->masked.labels[i]);
+        printf("  %6d\n", sentence->masked.labels[i]);
     }
 }
 

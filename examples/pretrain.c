@@ -240,6 +240,7 @@ static void read_config(
     const struct shape *shape = find_shape(settings->config);
     mlm_encoder_config_init(config, sizeof *config);
     config->vocab_size = mlm_tokenizer_vocab_size(handles->tokenizer);
+    config->pad_token_id = mlm_tokenizer_special(handles->tokenizer, MLM_TOKEN_PAD);
     if (shape) {
         config->num_hidden_layers = shape->num_hidden_layers;
         config->hidden_size = shape->hidden_size;

@@ -43,9 +43,9 @@ same() {
 }
 
 # train OUTPUT ARGUMENT...: pretrain on the text, small and quiet
+small='--vocab vocab --config small.json --batch-size 4 --seq-length 32 --learning-rate 1e-2 --quiet'
 train() {
     train_output=$1
     shift
-    "$programs/pretrain" --output "$train_output" --vocab vocab --config small.json \
-        --batch-size 4 --seq-length 32 --learning-rate 1e-2 --quiet "$@" text.txt
+    "$programs/pretrain" --output "$train_output" $small "$@" text.txt
 }

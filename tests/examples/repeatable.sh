@@ -32,10 +32,8 @@ check "replacing a run is said" "$(grep -q '^pretrain: warning: halves holds a r
 
 for signal in TERM INT; do
     rm -rf stopped metrics.jsonl
-    # In the background sh ignores SIGINT, and so would its child; env starts it with the default.
-    (trap - INT; exec "$programs/pretrain" --output stopped --vocab vocab --config small.json \
-        --batch-size 4 --seq-length 32 --learning-rate 1e-2 --schedule constant \
-        --steps 1000000 --metrics metrics.jsonl text.txt > out 2> err) &
+    "$programs/pretrain" --output stopped $small --schedule constant --steps 1000000 \
+        --metrics metrics.jsonl text.txt > out 2> err &
     process=$!
     for i in 1 2 3 4 5 6 7 8 9 10; do
         [ -s metrics.jsonl ] && break
