@@ -1,4 +1,5 @@
 #include "support/support.h"
 #include "trainer_suites.h"
 
-TEST_MAIN(adamw_suite, schedule_suite, options_suite)
+TEST_MAIN(adamw_suite, schedule_suite, options_suite, training_suite, update_suite, ranks_suite,
+    checkpoint_suite, attach_suite)

@@ -6,5 +6,10 @@
 Suite *adamw_suite(void);
 Suite *schedule_suite(void);
 Suite *options_suite(void);
+Suite *training_suite(void);
+Suite *update_suite(void);
+Suite *ranks_suite(void);
+Suite *checkpoint_suite(void);
+Suite *attach_suite(void);
 
 #endif

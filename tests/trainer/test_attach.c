@@ -1,0 +1,275 @@
+/* What a run remembers of tokenizer, corpus and masker. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/support.h"
+#include "trainer_suites.h"
+#include "training.h"
+
+/* 31 tokens, as the model has. */
+static const char *const tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c",
+    "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v",
+    "w", "x", "y", "z"};
+static const char text[] = "a b c d e f\ng h i j\nk l m n o p q\n\nr s t u v\nw x y z a\nb d f h\n"
+                           "\nc e g i k m\no q s u w y\na c e g\n\ni k m o q s\nu w y a b\n";
+
+typedef struct source {
+    mlm_tokenizer *tokenizer;
+    mlm_corpus *corpus;
+    mlm_masker *masker;
+} source;
+
+/* What differs between sources. */
+typedef struct recipe {
+    int32_t lowercase, T;
+    uint64_t corpus_seed, mask_seed;
+    size_t length; /* of the text */
+} recipe;
+
+static const recipe usual = {1, 8, 1, 2, sizeof text - 1};
+
+static char folder[512], checkpoint[600], straight[600], cut[600];
+static mlm_encoder *encoder;
+static mlm_trainer *trainer;
+static source from;
+
+static int read_text(void *user, char *buffer, size_t capacity, size_t *length)
+{
+    const char **rest = user;
+    *length = strlen(*rest) < capacity ? strlen(*rest) : capacity;
+    memcpy(buffer, *rest, *length);
+    *rest += *length;
+    return MLM_CONTINUE;
+}
+
+static source open_source(recipe r)
+{
+    source s;
+    mlm_tokenizer_options tokenizer_options;
+    mlm_tokenizer_options_init(&tokenizer_options, sizeof tokenizer_options);
+    tokenizer_options.lowercase = r.lowercase;
+    assert_ok(mlm_tokenizer_create(
+        NULL, tokens, sizeof tokens / sizeof tokens[0], &tokenizer_options, &s.tokenizer));
+    mlm_corpus_options corpus_options;
+    mlm_corpus_options_init(&corpus_options, sizeof corpus_options);
+    corpus_options.B = 2;
+    corpus_options.T = r.T;
+    corpus_options.seed = r.corpus_seed;
+    char part[sizeof text];
+    memcpy(part, text, sizeof text);
+    part[r.length] = '\0';
+    const char *rest = part;
+    assert_ok(mlm_corpus_read(NULL, s.tokenizer, read_text, &rest, &corpus_options, &s.corpus));
+    mlm_masker_options masker_options;
+    mlm_masker_options_init(&masker_options, sizeof masker_options);
+    masker_options.seed = r.mask_seed;
+    assert_ok(mlm_masker_create(NULL, s.tokenizer, &masker_options, &s.masker));
+    return s;
+}
+
+static void close_source(source *s)
+{
+    mlm_corpus_free(s->corpus);
+    mlm_masker_free(s->masker);
+    mlm_tokenizer_free(s->tokenizer);
+    *s = (source){0};
+}
+
+static void setup(void)
+{
+    snprintf(folder, sizeof folder, "%s", test_folder());
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
+    snprintf(straight, sizeof straight, "%s/straight", folder);
+    snprintf(cut, sizeof cut, "%s/cut", folder);
+    encoder = training_encoder(NULL, 0.1);
+    trainer = training_trainer(NULL, encoder);
+    from = open_source(usual);
+}
+
+static void teardown(void)
+{
+    mlm_trainer_free(trainer);
+    mlm_encoder_free(encoder);
+    close_source(&from);
+}
+
+static mlm_status attach(const source *s)
+{
+    return mlm_trainer_attach(trainer, s->tokenizer, s->corpus, s->masker);
+}
+
+static mlm_metrics go_on(int32_t updates)
+{
+    mlm_metrics metrics;
+    mlm_metrics_init(&metrics, sizeof metrics);
+    for (int32_t i = 0; i < updates; i++) {
+        mlm_batch batch, masked;
+        mlm_batch_init(&batch, sizeof batch);
+        mlm_batch_init(&masked, sizeof masked);
+        assert_ok(mlm_corpus_next(from.corpus, &batch));
+        assert_ok(mlm_masker_apply(from.masker, &batch, &masked));
+        assert_ok(mlm_trainer_accumulate(trainer, &masked));
+        assert_ok(mlm_trainer_update(trainer, &metrics));
+    }
+    return metrics;
+}
+
+/* As a new process would: everything is opened anew, and the corpus stands at its beginning. */
+static void resume(recipe r)
+{
+    mlm_trainer_free(trainer);
+    mlm_encoder_free(encoder);
+    close_source(&from);
+    assert_ok(mlm_encoder_load(NULL, checkpoint, NULL, &encoder));
+    assert_ok(mlm_trainer_resume(NULL, encoder, checkpoint, NULL, &trainer));
+    from = open_source(r);
+}
+
+static void assert_same_file(const char *a, const char *b, const char *name)
+{
+    size_t a_size, b_size;
+    char *in_a = test_read_file(test_path(a, name), &a_size);
+    char *in_b = test_read_file(test_path(b, name), &b_size);
+    ck_assert_msg(
+        a_size == b_size && memcmp(in_a, in_b, a_size) == 0, "%s of %s and %s", name, a, b);
+    free(in_a);
+    free(in_b);
+}
+
+START_TEST(resumed_from_text_is_uninterrupted)
+{
+    static const char *const names[] = {"model.safetensors", "optimizer.safetensors",
+        "trainer.json", "vocab.txt", "tokenizer.json"};
+    assert_ok(attach(&from));
+    mlm_metrics metrics = go_on(5);
+    ck_assert_int_eq(metrics.position, 10);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    go_on(5);
+    assert_ok(mlm_trainer_save(trainer, straight));
+    resume(usual);
+    assert_ok(attach(&from));
+    go_on(5);
+    assert_ok(mlm_trainer_save(trainer, cut));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_same_file(straight, cut, names[i]);
+}
+END_TEST
+
+START_TEST(differences_are_named)
+{
+    static const struct {
+        recipe other;
+        const char *message;
+    } cases[] = {
+        {{1, 9, 1, 2, sizeof text - 1}, "corpus: T is 9, the checkpoint was trained with 8"},
+        {{1, 8, 7, 2, sizeof text - 1}, "corpus: seed is 7, the checkpoint was trained with 1"},
+        {{1, 8, 1, 2, sizeof text - 20}, "corpus: "},
+        {{1, 8, 1, 3, sizeof text - 1}, "masker: seed is 3, the checkpoint was trained with 2"},
+        {{0, 8, 1, 2, sizeof text - 1}, "tokenizer: "},
+    };
+    assert_ok(attach(&from));
+    go_on(2);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        resume(cases[i].other);
+        assert_error(attach(&from), MLM_ERR_MISMATCH, cases[i].message);
+        mlm_batch batch;
+        mlm_batch_init(&batch, sizeof batch);
+        assert_ok(mlm_corpus_next(from.corpus, &batch));
+        ck_assert_int_eq(batch.position, 0);
+    }
+}
+END_TEST
+
+/* A run without a checkpoint may change its sources. */
+START_TEST(before_a_resume_anything_may_be_attached)
+{
+    assert_ok(attach(&from));
+    source other = open_source((recipe){1, 9, 3, 4, sizeof text - 1});
+    assert_ok(attach(&other));
+    assert_ok(mlm_trainer_attach(trainer, NULL, NULL, NULL));
+    assert_ok(attach(&from));
+    close_source(&other);
+    go_on(2);
+}
+END_TEST
+
+START_TEST(attached_handles_are_kept)
+{
+    assert_ok(attach(&from));
+    close_source(&from);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    free(test_read_file(test_path(checkpoint, "vocab.txt"), &(size_t){0}));
+}
+END_TEST
+
+/* Neither files nor provenance of an earlier save get lost. */
+START_TEST(what_is_not_attached_again_stays)
+{
+    assert_ok(attach(&from));
+    go_on(1);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    resume(usual);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    free(test_read_file(test_path(checkpoint, "tokenizer.json"), &(size_t){0}));
+    resume((recipe){1, 9, 1, 2, sizeof text - 1});
+    assert_error(attach(&from), MLM_ERR_MISMATCH, "corpus: T is 9");
+}
+END_TEST
+
+START_TEST(a_corpus_that_the_checkpoint_does_not_know)
+{
+    training_updates(trainer, 2);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    resume(usual);
+    assert_ok(attach(&from));
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    assert_ok(mlm_corpus_next(from.corpus, &batch));
+    ck_assert_int_eq(batch.position, 10);
+}
+END_TEST
+
+static mlm_status attach_and_save(mlm_runtime *runtime, void *context)
+{
+    (void)context;
+    const mlm_encoder_config config = training_config();
+    mlm_encoder *small = NULL;
+    mlm_trainer *attempt = NULL;
+    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &small);
+    if (status == MLM_OK)
+        status = mlm_trainer_resume(runtime, small, checkpoint, NULL, &attempt);
+    if (status == MLM_OK)
+        status = mlm_trainer_attach(attempt, from.tokenizer, from.corpus, from.masker);
+    if (status == MLM_OK)
+        status = mlm_trainer_save(attempt, straight);
+    mlm_trainer_free(attempt);
+    mlm_encoder_free(small);
+    return status;
+}
+
+START_TEST(memory_may_fail_anywhere)
+{
+    assert_ok(attach(&from));
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    test_out_of_memory(attach_and_save, NULL);
+}
+END_TEST
+
+Suite *attach_suite(void)
+{
+    Suite *suite = suite_create("attach");
+    TCase *tests = tcase_create("attach");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, resumed_from_text_is_uninterrupted);
+    tcase_add_test(tests, differences_are_named);
+    tcase_add_test(tests, before_a_resume_anything_may_be_attached);
+    tcase_add_test(tests, attached_handles_are_kept);
+    tcase_add_test(tests, what_is_not_attached_again_stays);
+    tcase_add_test(tests, a_corpus_that_the_checkpoint_does_not_know);
+    tcase_add_test(tests, memory_may_fail_anywhere);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

@@ -1,0 +1,291 @@
+/* Two ranks as two threads of one process. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/support.h"
+#include "trainer_suites.h"
+#include "training.h"
+
+enum { RANKS = 2 };
+
+/* Adds up what both ranks bring. calls counts the collectives; the fail_at-th (from 1 on) fails on
+   both; 0: none. */
+typedef struct exchange {
+    pthread_barrier_t barrier;
+    void *data[RANKS];
+    int64_t calls[RANKS], fail_at, longest;
+} exchange;
+
+typedef struct rank_context {
+    exchange *shared;
+    int32_t rank;
+    mlm_status status;
+    mlm_metrics metrics;
+    mlm_encoder *encoder;
+    mlm_trainer *trainer;
+    const char *directory;
+    char message[256];
+} rank_context;
+
+static void add(void *sum, const void *number, size_t count, int32_t dtype)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (dtype == MLM_F32)
+            ((float *)sum)[i] += ((const float *)number)[i];
+        else if (dtype == MLM_F64)
+            ((double *)sum)[i] += ((const double *)number)[i];
+        else
+            ((int64_t *)sum)[i] += ((const int64_t *)number)[i];
+    }
+}
+
+static int allreduce(void *user, void *data, size_t count, int32_t dtype)
+{
+    rank_context *context = user;
+    exchange *shared = context->shared;
+    shared->data[context->rank] = data;
+    shared->calls[context->rank]++;
+    pthread_barrier_wait(&shared->barrier);
+    if (context->rank == 0) {
+        add(data, shared->data[1], count, dtype);
+        memcpy(shared->data[1], data, count * (dtype == MLM_F32 ? sizeof(float) : sizeof(double)));
+        if ((int64_t)count > shared->longest)
+            shared->longest = (int64_t)count;
+    }
+    pthread_barrier_wait(&shared->barrier);
+    return shared->calls[context->rank] == shared->fail_at ? 0 : MLM_CONTINUE;
+}
+
+static void open_ranks(exchange *shared, rank_context ranks[RANKS])
+{
+    memset(shared, 0, sizeof *shared);
+    pthread_barrier_init(&shared->barrier, NULL, RANKS);
+    for (int32_t rank = 0; rank < RANKS; rank++) {
+        ranks[rank] = (rank_context){.shared = shared, .rank = rank};
+        ranks[rank].encoder = training_encoder(NULL, 0.1);
+        ranks[rank].trainer = training_trainer(NULL, ranks[rank].encoder);
+        assert_ok(mlm_trainer_set_allreduce(
+            ranks[rank].trainer, allreduce, &ranks[rank], rank, RANKS));
+    }
+}
+
+static void close_ranks(exchange *shared, rank_context ranks[RANKS])
+{
+    for (int32_t rank = 0; rank < RANKS; rank++) {
+        mlm_trainer_free(ranks[rank].trainer);
+        mlm_encoder_free(ranks[rank].encoder);
+    }
+    pthread_barrier_destroy(&shared->barrier);
+}
+
+static void run(rank_context ranks[RANKS], void *(*work)(void *))
+{
+    pthread_t other;
+    ck_assert_int_eq(pthread_create(&other, NULL, work, &ranks[1]), 0);
+    work(&ranks[0]);
+    pthread_join(other, NULL);
+}
+
+/* Four sequences a rank, and two updates. The thread asserts nothing: Check is not for threads. */
+static void *two_updates(void *user)
+{
+    rank_context *context = user;
+    for (int64_t update = 0; update < 2; update++) {
+        training_batch memory;
+        mlm_batch batch =
+            training_batch_make(&memory, 8 * update + 4 * context->rank, 4, context->rank == 0);
+        mlm_metrics_init(&context->metrics, sizeof context->metrics);
+        context->status = mlm_trainer_accumulate(context->trainer, &batch);
+        if (context->status == MLM_OK)
+            context->status = mlm_trainer_update(context->trainer, &context->metrics);
+        if (context->status != MLM_OK) {
+            strncpy(context->message, mlm_last_error(), sizeof context->message - 1);
+            break;
+        }
+    }
+    return NULL;
+}
+
+START_TEST(two_ranks_are_one_with_both_batches)
+{
+    exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    run(ranks, two_updates);
+    assert_ok(ranks[0].status);
+    assert_ok(ranks[1].status);
+    assert_same_parameters(ranks[0].encoder, ranks[1].encoder);
+    ranks[1].metrics.seconds = ranks[0].metrics.seconds;
+    ck_assert_mem_eq(&ranks[0].metrics, &ranks[1].metrics, sizeof(mlm_metrics));
+    ck_assert_int_le(shared.longest, 1 << 24);
+
+    mlm_encoder *encoder = training_encoder(NULL, 0.1);
+    mlm_trainer *alone = training_trainer(NULL, encoder);
+    mlm_metrics metrics;
+    mlm_metrics_init(&metrics, sizeof metrics);
+    for (int64_t update = 0; update < 2; update++) {
+        for (int32_t rank = 0; rank < RANKS; rank++) {
+            training_batch memory;
+            mlm_batch batch = training_batch_make(&memory, 8 * update + 4 * rank, 4, rank == 0);
+            assert_ok(mlm_trainer_accumulate(alone, &batch));
+        }
+        assert_ok(mlm_trainer_update(alone, &metrics));
+    }
+    ck_assert_int_eq(metrics.position, ranks[0].metrics.position);
+    ck_assert_int_eq(metrics.sequences, ranks[0].metrics.sequences);
+    ck_assert_int_eq(metrics.tokens, ranks[0].metrics.tokens);
+    ck_assert_int_eq(metrics.labels, ranks[0].metrics.labels);
+    ck_assert_double_eq_tol(metrics.loss, ranks[0].metrics.loss, 1e-6 * metrics.loss);
+    ck_assert_double_eq_tol(metrics.sentence_loss, ranks[0].metrics.sentence_loss, 1e-6);
+    ck_assert_double_eq_tol(
+        metrics.grad_norm, ranks[0].metrics.grad_norm, 1e-6 * metrics.grad_norm);
+    mlm_trainer_free(alone);
+    mlm_encoder_free(encoder);
+    close_ranks(&shared, ranks);
+}
+END_TEST
+
+/* Whichever of an update's collectives fails. */
+START_TEST(a_failing_collective_changes_nothing)
+{
+    exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    run(ranks, two_updates);
+    const int64_t each = shared.calls[0] / 2;
+    close_ranks(&shared, ranks);
+    mlm_encoder *untouched = training_encoder(NULL, 0.1);
+    for (int64_t fail_at = 1; fail_at <= each; fail_at++) {
+        open_ranks(&shared, ranks);
+        shared.fail_at = fail_at;
+        run(ranks, two_updates);
+        for (int32_t rank = 0; rank < RANKS; rank++) {
+            ck_assert_int_eq(ranks[rank].status, MLM_ERR_COMM);
+            ck_assert_str_eq(ranks[rank].message, "the all-reduce callback returned 0");
+            assert_same_parameters(ranks[rank].encoder, untouched);
+            mlm_metrics metrics;
+            mlm_metrics_init(&metrics, sizeof metrics);
+            assert_ok(mlm_trainer_get_metrics(ranks[rank].trainer, &metrics));
+            ck_assert_int_eq(metrics.step, 0);
+        }
+        close_ranks(&shared, ranks);
+    }
+    mlm_encoder_free(untouched);
+}
+END_TEST
+
+START_TEST(a_rank_that_fails_fails_them_all)
+{
+    exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    mlm_trainer_free(ranks[1].trainer);
+    mlm_encoder_free(ranks[1].encoder);
+    test_allocator allocator;
+    mlm_runtime *runtime = test_allocator_runtime(&allocator, 1, 0);
+    ranks[1].encoder = training_encoder(runtime, 0.1);
+    ranks[1].trainer = training_trainer(runtime, ranks[1].encoder);
+    assert_ok(mlm_trainer_set_allreduce(ranks[1].trainer, allreduce, &ranks[1], 1, RANKS));
+    /* Two allocations copy the batch; the third is of the first forward. */
+    allocator.fail_at = allocator.allocations + 3;
+    run(ranks, two_updates);
+    ck_assert_int_eq(ranks[0].status, MLM_ERR_MEMORY);
+    ck_assert_str_eq(
+        ranks[0].message, "mlm_trainer_update: rank 1 failed: MLM_ERR_MEMORY");
+    ck_assert_int_eq(ranks[1].status, MLM_ERR_MEMORY);
+    ck_assert_int_eq(shared.calls[0], shared.calls[1]);
+    close_ranks(&shared, ranks);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
+static void *update_alone(void *user)
+{
+    rank_context *context = user;
+    training_batch memory;
+    mlm_batch batch = training_batch_make(&memory, 0, 4, true);
+    context->status = MLM_OK;
+    if (context->rank == 0)
+        context->status = mlm_trainer_accumulate(context->trainer, &batch);
+    if (context->status == MLM_OK)
+        context->status = mlm_trainer_update(context->trainer, NULL);
+    return NULL;
+}
+
+START_TEST(a_rank_may_have_nothing_left)
+{
+    exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    run(ranks, update_alone);
+    assert_ok(ranks[0].status);
+    assert_ok(ranks[1].status);
+    assert_same_parameters(ranks[0].encoder, ranks[1].encoder);
+    close_ranks(&shared, ranks);
+}
+END_TEST
+
+static void *save(void *user)
+{
+    rank_context *context = user;
+    context->status = mlm_trainer_save(context->trainer, context->directory);
+    strncpy(context->message, mlm_last_error(), sizeof context->message - 1);
+    return NULL;
+}
+
+START_TEST(rank_0_saves_for_all)
+{
+    exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    const char *folder = test_folder();
+    ranks[0].directory = test_path(folder, "checkpoint");
+    ranks[1].directory = test_path(folder, "of no use");
+    run(ranks, save);
+    assert_ok(ranks[0].status);
+    assert_ok(ranks[1].status);
+    free(test_read_file(test_path(folder, "checkpoint/trainer.json"), &(size_t){0}));
+    mlm_trainer *none;
+    assert_status(mlm_trainer_resume(NULL, ranks[1].encoder, ranks[1].directory, NULL, &none),
+        MLM_ERR_NOT_FOUND);
+
+    ranks[0].directory = test_path(folder, "no/such/folder");
+    run(ranks, save);
+    ck_assert_int_lt(ranks[0].status, 0);
+    ck_assert_int_eq(ranks[1].status, ranks[0].status);
+    ck_assert_ptr_nonnull(strstr(ranks[1].message, "rank 0 failed"));
+    close_ranks(&shared, ranks);
+}
+END_TEST
+
+START_TEST(ranks_that_cannot_be_are_refused)
+{
+    mlm_encoder *encoder = training_encoder(NULL, 0);
+    mlm_trainer *trainer = training_trainer(NULL, encoder);
+    assert_status(mlm_trainer_set_allreduce(NULL, NULL, NULL, 0, 1), MLM_ERR_ARGUMENT);
+    assert_error(mlm_trainer_set_allreduce(trainer, allreduce, NULL, 2, 2), MLM_ERR_ARGUMENT,
+        "rank is 2 of 2");
+    assert_error(mlm_trainer_set_allreduce(trainer, NULL, NULL, 0, 2), MLM_ERR_ARGUMENT,
+        "allreduce is NULL");
+    assert_status(mlm_trainer_set_allreduce(trainer, allreduce, NULL, 0, 0), MLM_ERR_ARGUMENT);
+    assert_ok(mlm_trainer_set_allreduce(trainer, NULL, NULL, 0, 1));
+    training_updates(trainer, 1);
+    mlm_trainer_free(trainer);
+    mlm_encoder_free(encoder);
+}
+END_TEST
+
+Suite *ranks_suite(void)
+{
+    Suite *suite = suite_create("ranks");
+    TCase *tests = tcase_create("ranks");
+    tcase_add_test(tests, two_ranks_are_one_with_both_batches);
+    tcase_add_test(tests, a_failing_collective_changes_nothing);
+    tcase_add_test(tests, a_rank_that_fails_fails_them_all);
+    tcase_add_test(tests, a_rank_may_have_nothing_left);
+    tcase_add_test(tests, rank_0_saves_for_all);
+    tcase_add_test(tests, ranks_that_cannot_be_are_refused);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
