@@ -96,8 +96,7 @@ static inline float normal_cdf(float x, float *e)
     a = a > 14.5f ? 14.5f : a; /* exp(-14.5^2 / 2) rounds to 0 */
     float high = float_of(bits_of(a) & 0xfffff000u);
     *e = exp_of(-0.5f * high * high, -0.5f * (a - high) * (a + high));
-    float shared = 1.0f / ((a + 4.0f) * (a + 1.0f));
-    float t = (a - 4.0f) * ((a + 1.0f) * shared);
+    float t = (a - 4.0f) / (a + 4.0f);
     float p = -7.162864977e-5f;
     p = p * t + -6.058599754e-5f;
     p = p * t + 0.0006928653659f;
@@ -109,7 +108,7 @@ static inline float normal_cdf(float x, float *e)
     p = p * t + 0.01399959615f;
     p = p * t + -0.09670346699f;
     p = p * t + 0.4720532069f;
-    float tail = *e * (p * ((a + 4.0f) * shared));
+    float tail = *e * (p / (a + 1.0f));
     return x < 0.0f ? tail : 1.0f - tail;
 }
 
@@ -250,9 +249,13 @@ static void softmax_backward_row(size_t n, real delta, const real *multipliers, 
 #define ROOT_1_2PI ((real)0.39894228040143267794)  /* 1 / sqrt(2 pi) */
 #define GELU_CUBE ((real)0.044715)
 
-static inline real sigmoid(real x)
+/* 1 / (1 + exp(-x)), and *slope = sigmoid'(x) = exp(-x) / (1 + exp(-x))^2, which is even. Neither
+   overflows, and neither subtracts from 1. */
+static inline real sigmoid(real x, real *slope)
 {
-    return 1 / (1 + exp_of(-x, 0));
+    real e = exp_of(x < 0 ? x : -x, 0), inverse = 1 / (1 + e);
+    *slope = e * inverse * inverse;
+    return x < 0 ? e * inverse : inverse;
 }
 
 /* Hendrycks and Gimpel 2016: x P(X < x). torch.nn.functional.gelu, "gelu" in config.json. */
@@ -273,14 +276,15 @@ static inline real gelu_slope(real x, real *y)
    u = sqrt(2 / pi) (x + 0.044715 x^3): "gelu_new" and "gelu_pytorch_tanh". */
 static inline real gelu_tanh(real x)
 {
-    return x * sigmoid(2 * ROOT_2_PI * (x + GELU_CUBE * (x * x * x)));
+    real slope;
+    return x * sigmoid(2 * ROOT_2_PI * (x + GELU_CUBE * (x * x * x)), &slope);
 }
 
 static inline real gelu_tanh_slope(real x, real *y)
 {
-    real s = sigmoid(2 * ROOT_2_PI * (x + GELU_CUBE * (x * x * x)));
+    real slope, s = sigmoid(2 * ROOT_2_PI * (x + GELU_CUBE * (x * x * x)), &slope);
     *y = x * s;
-    return s + x * (s * (1 - s)) * (2 * ROOT_2_PI * (1 + 3 * GELU_CUBE * (x * x)));
+    return s + x * slope * (2 * ROOT_2_PI * (1 + 3 * GELU_CUBE * (x * x)));
 }
 
 /* Not x > 0 ? x : 0, which would lose a NaN. */
@@ -297,14 +301,15 @@ static inline real relu_slope(real x, real *y)
 
 static inline real silu(real x)
 {
-    return x * sigmoid(x);
+    real slope;
+    return x * sigmoid(x, &slope);
 }
 
 static inline real silu_slope(real x, real *y)
 {
-    real s = sigmoid(x);
+    real slope, s = sigmoid(x, &slope);
     *y = x * s;
-    return s + x * (s * (1 - s));
+    return s + x * slope;
 }
 
 #define ACTIVATION(function)                                                                       \

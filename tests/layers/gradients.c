@@ -1,0 +1,89 @@
+/* Every parameter's gradient against central differences, in double. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "layers/model.h"
+#include "layers/suites.h"
+#include "support/support.h"
+
+/* Differs from 0, 1 and each other, so that a scale in the wrong place shows. */
+static const double LOSS_SCALE = 0.7, SENTENCE_SCALE = 1.3;
+
+static double loss_of(test_model *model, const mlm__dropout *dropout)
+{
+    mlm__sums sums = test_model_train(model, dropout, LOSS_SCALE, SENTENCE_SCALE);
+    return LOSS_SCALE * sums.loss + SENTENCE_SCALE * sums.sentence_loss;
+}
+
+/* Fourth-order differences. The step is small for the sake of ReLU, whose corners must lie outside;
+   rounding then leaves an error of about 1e-9. */
+static double difference(test_model *model, const mlm__dropout *dropout, real *parameter)
+{
+    const double step = 1e-5, at = *parameter;
+    double loss[4];
+    static const double places[4] = {-2, -1, 1, 2};
+    for (int i = 0; i < 4; i++) {
+        *parameter = (real)(at + places[i] * step);
+        loss[i] = loss_of(model, dropout);
+    }
+    *parameter = (real)at;
+    return (loss[0] - 8 * loss[1] + 8 * loss[2] - loss[3]) / (12 * step);
+}
+
+static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropout *dropout)
+{
+    mlm_encoder_config config = test_config(act, sentence_head);
+    config.pad_token_id = 33; /* not in the batch: as an input it would get no gradient */
+    test_model model = test_model_make(&config, 1);
+    loss_of(&model, dropout);
+    double *gradients = malloc(model.layout->size * sizeof *gradients);
+    ck_assert_ptr_nonnull(gradients);
+    for (size_t i = 0; i < model.layout->size; i++)
+        gradients[i] = model.gradients[i];
+    for (size_t i = 0; i < model.layout->count; i++) {
+        const mlm__parameter *p = &model.layout->parameters[i];
+        double largest = 0, error = 0;
+        for (size_t j = 0; j < p->count; j++) {
+            double expected = difference(&model, dropout, &model.parameters[p->offset + j]);
+            largest = fmax(largest, fabs(expected));
+            error = fmax(error, fabs(gradients[p->offset + j] - expected));
+        }
+        ck_assert_msg(error <= 1e-8 * fmax(largest, 1), "%s: largest %g, error %g", p->name,
+            largest, error);
+    }
+    free(gradients);
+    test_model_free(&model);
+}
+
+static const mlm__dropout none = {0}, some = {.hidden = 0.3, .attention = 0.2, .seed = 5,
+    .step = 3};
+
+START_TEST(without_dropout)
+{
+    check_gradients(_i, 1, &none);
+}
+END_TEST
+
+START_TEST(with_dropout)
+{
+    check_gradients(_i, 1, &some);
+}
+END_TEST
+
+START_TEST(without_sentence_head)
+{
+    check_gradients(MLM_GELU, 0, &some);
+}
+END_TEST
+
+Suite *gradients_suite(void)
+{
+    Suite *suite = suite_create("gradients");
+    TCase *tests = tcase_create("central differences");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, without_dropout, MLM_GELU, MLM_SILU + 1);
+    tcase_add_loop_test(tests, with_dropout, MLM_GELU, MLM_SILU + 1);
+    tcase_add_test(tests, without_sentence_head);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

@@ -1,0 +1,10 @@
+#ifndef MLM_TESTS_LAYERS_SUITES_H
+#define MLM_TESTS_LAYERS_SUITES_H
+
+#include <check.h>
+
+Suite *gradients_suite(void);
+Suite *reference_suite(void);
+Suite *threads_suite(void);
+
+#endif
