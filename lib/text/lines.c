@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/runtime.h"
+#include "text/utf8.h"
 
 /* A block keeps the threads busy for some milliseconds and fits the second-level cache. */
 enum { BLOCK_SIZE = 1 << 20, BLOCK_LINES = 1 << 15 };
@@ -112,24 +113,13 @@ void mlm__lines_close(mlm__lines *lines)
     memset(lines, 0, sizeof *lines);
 }
 
-/* Bytes that belong to no well-formed character of the Unicode standard's table 3-7. */
-static int64_t count_invalid(const unsigned char *text, size_t length)
+static int64_t count_invalid(const char *text, size_t length)
 {
+    const uint8_t *at = (const uint8_t *)text, *end = at + length;
     int64_t invalid = 0;
-    for (size_t i = 0; i < length;) {
-        unsigned char lead = text[i];
-        size_t size = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-        unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-        unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-        bool valid = size > 0 && lead < 0xF5 && size <= length - i;
-        for (size_t k = 1; valid && k < size; k++) {
-            valid = text[i + k] >= low && text[i + k] <= high;
-            low = 0x80;
-            high = 0xBF;
-        }
-        invalid += !valid;
-        i += valid ? size : 1;
-    }
+    for (size_t size; at < end; at += size)
+        if (mlm__utf8_decode(at, end, &size) == MLM__UTF8_INVALID)
+            invalid += (int64_t)size;
     return invalid;
 }
 
@@ -145,7 +135,7 @@ static void add_line(mlm__lines *lines, size_t stop)
     lines->length[lines->count] = length;
     lines->begins_file[lines->count] = reader->file_begins;
     lines->count++;
-    lines->invalid_bytes += count_invalid((const unsigned char *)text, length);
+    lines->invalid_bytes += count_invalid(text, length);
     reader->file_begins = false;
 }
 

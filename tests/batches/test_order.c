@@ -16,9 +16,8 @@ START_TEST(every_index_once)
         char *seen = calloc((size_t)count, 1);
         for (int64_t i = 0; i < count; i++) {
             int64_t at = mlm__order_at(&order, i);
-            ck_assert_int_ge(at, 0);
-            ck_assert_int_lt(at, count);
-            ck_assert_msg(!seen[at], "%lld comes twice", (long long)at);
+            if (at < 0 || at >= count || seen[at])
+                ck_abort_msg("%lld is outside or comes twice", (long long)at);
             seen[at] = 1;
         }
         free(seen);
@@ -39,7 +38,8 @@ START_TEST(large_counts)
         ck_assert_int_lt(at[i], large[_i]);
         high += at[i] >= large[_i] / 2;
         for (int k = 0; k < i; k++)
-            ck_assert_int_ne(at[i], at[k]);
+            if (at[i] == at[k])
+                ck_abort_msg("%lld comes twice", (long long)at[i]);
     }
     ck_assert_int_gt(high, TRIED / 2 - 100);
     ck_assert_int_lt(high, TRIED / 2 + 100);
@@ -49,7 +49,7 @@ END_TEST
 /* Over many epochs each index goes everywhere equally often, and each pair of neighbours too. */
 START_TEST(no_place_is_preferred)
 {
-    enum { EPOCHS = 20000 };
+    enum { EPOCHS = 5000 };
     int64_t n = counts[_i];
     double *places = calloc((size_t)(n * n), sizeof *places);
     double *pairs = calloc((size_t)(n * n), sizeof *pairs);
