@@ -326,31 +326,40 @@ static void prepare_output(const struct settings *settings)
             settings->output);
 }
 
-static void tell_start(const struct settings *settings, struct handles *handles)
+static int64_t count_parameters(const mlm_encoder *encoder)
 {
-    mlm_corpus_info info;
-    mlm_encoder_config config;
+    const size_t count = mlm_encoder_tensor_count(encoder);
     int64_t parameters = 0;
-    size_t i, k, count = mlm_encoder_tensor_count(handles->encoder);
-    mlm_corpus_info_init(&info, sizeof info);
-    mlm_encoder_config_init(&config, sizeof config);
-    check(mlm_corpus_get_info(handles->corpus, &info));
-    check(mlm_encoder_get_config(handles->encoder, &config));
+    size_t i;
+    int32_t k;
     for (i = 0; i < count; ++i) {
         mlm_tensor tensor;
         int64_t size = 1;
         mlm_tensor_init(&tensor, sizeof tensor);
-        check(mlm_encoder_get_tensor(handles->encoder, i, &tensor));
-        for (k = 0; k < (size_t)tensor.ndim; ++k)
+        check(mlm_encoder_get_tensor(encoder, i, &tensor));
+        for (k = 0; k < tensor.ndim; ++k)
             size *= tensor.shape[k];
         parameters += size;
     }
-    fprintf(stderr, "text: %lld documents, %lld tokens of %d, %lld sequences of at most %lld\n",
+    return parameters;
+}
+
+static void tell_start(const struct settings *settings, const struct handles *handles)
+{
+    mlm_corpus_info info;
+    mlm_encoder_config config;
+    mlm_corpus_info_init(&info, sizeof info);
+    mlm_encoder_config_init(&config, sizeof config);
+    check(mlm_corpus_get_info(handles->corpus, &info));
+    check(mlm_encoder_get_config(handles->encoder, &config));
+    fprintf(stderr,
+        "text: %lld documents, %lld tokens, %.2f %% unknown, %lld sequences of at most %lld\n",
         (long long)info.documents, (long long)info.tokens,
-        mlm_tokenizer_vocab_size(handles->tokenizer), (long long)info.sequences,
-        (long long)settings->T);
-    fprintf(stderr, "model: %d layers of width %d, %.1f million parameters\n",
-        config.num_hidden_layers, config.hidden_size, 1e-6 * (double)parameters);
+        info.tokens ? 100.0 * (double)info.unknown_tokens / (double)info.tokens : 0.0,
+        (long long)info.sequences, (long long)settings->T);
+    fprintf(stderr, "model: %d layers of width %d, vocabulary of %d, %.1f million parameters\n",
+        config.num_hidden_layers, config.hidden_size, config.vocab_size,
+        1e-6 * (double)count_parameters(handles->encoder));
 }
 
 /* ---- the run ------------------------------------------------------------------- */
