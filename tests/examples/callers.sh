@@ -10,18 +10,17 @@ trains() {
     shift
     "$@" > out 2> err
     trains_status=$?
-    check "$trains_name" "$([ $trains_status -eq 0 ] || cat err)"
-    check "$trains_name: the loss falls" "$(awk '/^step/ { if (!first) first = $4; last = $4 }
-        END { if (!(last < first)) print first, last }' out)"
-    check "$trains_name: fills the mask" "$([ "$(grep -c '^  [01]\.[0-9]\{4\}  ' out)" -eq 5 ] ||
-        cat out)"
+    holds "$trains_name" err [ $trains_status -eq 0 ]
+    holds "$trains_name: the loss falls" out awk '/^step/ { if (!first) first = $4; last = $4 }
+        END { exit !(last > 0 && last < first) }' out
+    count "$trains_name: fills the mask" 5 '^  [01]\.[0-9]\{4\}  ' out
 }
 
 if [ -x "$programs/cpp_train" ]; then
     trains "cpp_train" "$programs/cpp_train" 30 "the [MASK] sings." text.txt
     "$programs/cpp_train" 1 "the [MASK]." nowhere.txt > out 2> err
-    check "cpp_train: an exception with the library's line" \
-        "$([ $? -eq 1 ] && grep -q '^cpp_train: .*nowhere.txt' err || cat err)"
+    holds "cpp_train: an exception ends it" err [ $? -eq 1 ]
+    count "cpp_train: an exception has the library's line" 1 '^cpp_train: .*nowhere.txt' err
 else
     skip "cpp_train" "no C++ compiler"
 fi
@@ -30,12 +29,11 @@ if [ -n "$python" ]; then
     trains "train.py" "$python" "$root/examples/python/train.py" --steps 30 \
         --sentence "the [MASK] sings." text.txt
     "$python" "$root/examples/python/own_masks.py" > out 2> err
-    check "own_masks.py" "$([ $? -eq 0 ] || cat err)"
-    check "own_masks.py learns what comes after" \
-        "$(grep -q '^after six comes seven' out || cat out)"
+    holds "own_masks.py" err [ $? -eq 0 ]
+    count "own_masks.py learns what comes after" 1 '^after six comes seven' out
     "$python" "$root/examples/python/train.py" nowhere.txt > out 2> err
-    check "train.py: an exception with the library's line" \
-        "$([ $? -eq 1 ] && grep -q '^mlm.Error: .*nowhere.txt' err || cat err)"
+    holds "train.py: an exception ends it" err [ $? -eq 1 ]
+    count "train.py: an exception has the library's line" 1 '^mlm.Error: .*nowhere.txt' err
 else
     skip "Python callers" "no Python that can load the library"
 fi

@@ -21,6 +21,23 @@ cat > small.json <<'END'
  "max_position_embeddings": 64}
 END
 
+# holds NAME FILE COMMAND...: passes when the command does; else FILE is the trouble
+holds() {
+    holds_name=$1 holds_file=$2
+    shift 2
+    if "$@" > /dev/null 2>&1; then
+        check "$holds_name" ""
+    else
+        check "$holds_name" "not so: $*
+$(head -n 30 "$holds_file" 2>&1)"
+    fi
+}
+
+# count NAME NUMBER PATTERN FILE: so many lines of the file have the pattern
+count() {
+    holds "$1" "$4" [ "$(grep -c -- "$3" "$4")" -eq "$2" ]
+}
+
 # says NAME STATUS PATTERN PROGRAM ARGUMENT...: the program ends with the status, prints nothing on
 # standard output and one line on standard error, which begins with its name and has the pattern.
 says() {

@@ -4,30 +4,32 @@
 root=$1 programs=$2
 . "$root/tests/examples/common.sh"
 
-# prints NAME PATTERN: the last output has a line with it
-prints() {
-    grep -q -- "$2" out && check "$1" "" || check "$1" "no '$2' in:
-$(cat out)"
+# files NAME FOLDER FILE...: the folder has them
+files() {
+    files_name=$1 folder=$2
+    shift 2
+    check "$files_name" "$(for file; do [ -s "$folder/$file" ] || echo "$file"; done)"
 }
 
 run "train_vocab" "$programs/train_vocab" --vocab-size 120 --output vocab text.txt
-check "its files" "$(for file in vocab.txt tokenizer.json tokenizer_config.json \
-    special_tokens_map.json; do [ -s "vocab/$file" ] || echo "$file"; done)"
-check "its size" "$([ "$(wc -l < vocab/vocab.txt)" -le 120 ] || wc -l vocab/vocab.txt)"
+tokenizer_files='vocab.txt tokenizer.json tokenizer_config.json special_tokens_map.json'
+files "train_vocab: the files" vocab $tokenizer_files
+holds "train_vocab: the size" vocab/vocab.txt \
+    awk 'END { exit !(NR > 30 && NR <= 120) }' vocab/vocab.txt
 
 sed '/^$/d' text.txt | head -n 5 > lines
 "$programs/tokenize" --vocab vocab lines > out
-check "tokenize: a line for a line" "$([ "$(wc -l < out)" -eq 5 ] || cat out)"
-prints "tokenize: tokens" "^the .* in the .* \.$"
+count "tokenize: a line for a line" 5 '^the .* in the .* \.$' out
 "$programs/tokenize" --vocab vocab --special < lines > out
-prints "tokenize --special, standard input" "^\[CLS\] the .* \[SEP\]$"
+count "tokenize --special, standard input" 5 '^\[CLS\] the .* \[SEP\]$' out
 "$programs/tokenize" --vocab vocab --ids < lines > out
-check "tokenize --ids" "$(grep -vx '[0-9 ]*' out)"
+count "tokenize --ids" 5 '^[0-9][0-9 ]*[0-9]$' out
 printf 'The cat.\r\n\nThe\ncat' | "$programs/tokenize" --vocab vocab --spans > out
 printf '0-3 4-7 7-8\n\n0-3\n0-3\n' > expected
 same "tokenize --spans: empty lines, CRLF, no line end at the end" expected out
 yes 'The cat sleeps.' | "$programs/tokenize" --vocab vocab 2> err | head -n 1 > out
-check "tokenize ends quietly on a closed pipe" "$(cat err)"
+count "tokenize: the first of many lines" 1 '^the cat sleeps \.$' out
+holds "tokenize ends quietly on a closed pipe" err [ ! -s err ]
 mkfifo to from
 "$programs/tokenize" --vocab vocab < to > from &
 exec 3> to 4< from
@@ -35,32 +37,30 @@ echo 'The cat' >&3
 read -r answer <&4
 exec 3>&- 4<&-
 wait
-check "tokenize answers before it is told more" "$([ "$answer" = 'the cat' ] || echo "$answer")"
+echo "$answer" > out
+count "tokenize answers before it is told more" 1 '^the cat$' out
 
 "$programs/pretrain" --output model --vocab vocab --config small.json --steps 600 --batch-size 8 \
     --seq-length 32 --learning-rate 1e-2 --eval held_out.txt --eval-every 300 \
     --metrics metrics.jsonl text.txt > out 2> err
 status=$?
-check "pretrain" "$([ $status -eq 0 ] || cat err)"
-form='^held-out loss: [0-9]*\.[0-9]\{3\} nats, unigram entropy: [0-9]*\.[0-9]\{3\} nats$'
-check "pretrain: held-out lines and nothing else on standard output" \
-    "$([ "$(grep -c "$form" out)" -eq 2 ] && [ "$(wc -l < out)" -eq 2 ] || cat out)"
-check "pretrain: plain progress lines without a terminal" \
-    "$(grep -q '^step 600/600  loss .* tokens/s .* left$' err || cat err; tr -cd '\r\033' < err)"
-check "pretrain learns from context" "$(tail -n 1 out |
-    awk '{ sub(",", ""); if (!($3 < $7 - 0.5)) print }')"
-check "pretrain: the files of a model" "$(for file in config.json model.safetensors vocab.txt \
-    tokenizer.json tokenizer_config.json special_tokens_map.json trainer.json \
-    optimizer.safetensors; do [ -s "model/$file" ] || echo "$file"; done)"
-check "pretrain --metrics: an object for each update" \
-    "$([ "$(grep -c '^{"step": .*}$' metrics.jsonl)" -eq 600 ] || tail -n 3 metrics.jsonl)"
-check "pretrain --metrics: evaluations" \
-    "$([ "$(grep -c '"eval_loss": ' metrics.jsonl)" -eq 2 ] || grep eval metrics.jsonl)"
+holds "pretrain" err [ $status -eq 0 ]
+count "pretrain prints held-out lines" 2 \
+    '^held-out loss: [0-9]*\.[0-9]\{3\} nats, unigram entropy: [0-9]*\.[0-9]\{3\} nats$' out
+count "pretrain prints nothing else" 2 '' out
+count "pretrain: plain progress lines without a terminal" 1 \
+    '^step 600/600  loss .* tokens/s  [0-9:]* left$' err
+check "pretrain: nothing for terminals without one" "$(tr -cd '\r\033' < err)"
+holds "pretrain learns from context" out awk 'END { sub(",", ""); exit !($3 < $7 - 0.5) }' out
+files "pretrain: a model and a checkpoint" model config.json model.safetensors trainer.json \
+    optimizer.safetensors $tokenizer_files
+count "pretrain --metrics: an object for each update" 600 '^{"step": .*}$' metrics.jsonl
+count "pretrain --metrics: evaluations" 2 '"eval_loss": ' metrics.jsonl
 tail -n 1 out > expected
 "$programs/evaluate" --model model --seq-length 32 held_out.txt > out
 head -n 1 out > got
 same "evaluate: the loss that pretrain ended with" expected got
-prints "evaluate: accuracy" '^accuracy: [01]\.[0-9]* of [0-9]* masked tokens$'
+count "evaluate: accuracy" 1 '^accuracy: [01]\.[0-9]* of [0-9]* masked tokens$' out
 
 run "pretrain --init" "$programs/pretrain" --output continued --init model --steps 2 \
     --seq-length 32 --batch-size 2 --quiet text.txt
@@ -70,39 +70,40 @@ run "pretrain learns a vocabulary and accumulates" "$programs/pretrain" --output
 "$programs/pretrain" --output patient --vocab vocab --config small.json --steps 1000 \
     --batch-size 8 --seq-length 32 --learning-rate 0 --eval held_out.txt --eval-every 1 \
     --patience 3 text.txt > out 2> err
-check "pretrain --patience ends the run" "$(grep -q 'no lower held-out loss after 4 updates' err ||
-    cat err)"
-check "pretrain --patience keeps the best" "$([ -s patient-best/model.safetensors ] || ls)"
+count "pretrain --patience ends the run" 1 'no lower held-out loss after 4 updates' err
+files "pretrain --patience keeps the best" patient-best config.json model.safetensors
 
 "$programs/fill_mask" --model model --top 2 "The old cat [MASK] in the [MASK]." > out
-check "fill_mask: K lines for each mask" "$([ "$(grep -c '^  [01]\.[0-9]\{4\}  ' out)" -eq 4 ] ||
-    cat out)"
-prints "fill_mask says what belongs together" sleeps
+count "fill_mask: K lines for each mask" 4 '^  [01]\.[0-9]\{4\}  ' out
+count "fill_mask says what belongs together" 1 '  sleeps$' out
 printf 'a [MASK].\nthe [MASK] sings.\n' | "$programs/fill_mask" --model model > out
-check "fill_mask: standard input" "$([ "$(wc -l < out)" -eq 12 ] || cat out)"
+count "fill_mask: standard input" 12 '' out
 "$programs/fill_mask" --model model "no mask here" > out 2> err
-check "fill_mask without a mask" "$([ $? -eq 1 ] && grep -q 'no \[MASK\] in' err || cat out err)"
-"$programs/fill_mask_threads" --model model "a [MASK]." "the [MASK] sings." "x" > out
-check "fill_mask_threads" "$([ "$(wc -l < out)" -eq 3 ] || cat out)"
+holds "fill_mask without a mask fails" err [ $? -eq 1 ]
+count "fill_mask without a mask says so" 1 "^fill_mask: no \[MASK\] in 'no mask here'" err
+"$programs/fill_mask_threads" --model model "a [MASK]." "the old [MASK] sings." "x" > out
+count "fill_mask_threads: an answer for each text" 3 '  ->  ' out
+count "fill_mask_threads: in order" 1 '^x  ->  (no \[MASK\])$' out
 
 "$programs/mask" --vocab vocab --seed 3 "The old cat sleeps in the house." > out
-for pattern in '\[CLS\]' '^ *1  The  *the  *0-3 ' '^altered sequence: \[CLS\] ' '^labels: -100 '; do
-    prints "mask: $pattern" "$pattern"
+for pattern in '\[CLS\]' '^ *1  The  *the  *0-3 ' '^altered sequence: \[CLS\] ' '^labels: -100 ' \
+    ' masked \| kept \| random '; do
+    holds "mask: $pattern" out grep -- "$pattern" out
 done
 "$programs/mask" --model model "The old cat sleeps in the house." > out
-prints "mask --model" '^loss: [0-9.]* nats, the mean over 1 chosen tokens$'
-check "mask --model: five candidates" "$([ "$(grep -c '^  [01]\.[0-9]\{4\}  ' out)" -eq 5 ] ||
-    cat out)"
+count "mask --model" 1 '^loss: [0-9.]* nats, the mean over 1 chosen tokens$' out
+count "mask --model: five candidates" 5 '^  [01]\.[0-9]\{4\}  ' out
 
 "$programs/embed" --model model lines > out
-check "embed: H numbers a line" "$(awk 'NF != 32' out; [ "$(wc -l < out)" -eq 5 ] || wc -l out)"
+holds "embed: H numbers a line" out awk 'NF != 32 { exit 1 } END { exit NR != 5 }' out
 while read -r line; do echo "$line" | "$programs/embed" --model model; done < lines > alone
-check "embed: a line says the same alone and among others" "$(paste -d ' ' out alone |
-    awk '{ for (i = 1; i <= 32; ++i) { d = $i - $(i + 32); if (d > 1e-5 || d < -1e-5) print d } }')"
+paste -d ' ' out alone > both
+holds "embed: a line says the same alone and among others" both awk 'NF != 64 { exit 1 }
+    { for (i = 1; i <= 32; ++i) { d = $i - $(i + 32); if (d > 1e-5 || d < -1e-5) exit 1 } }' both
 "$programs/embed" --model model --normalize --pooling cls lines > out
-check "embed --normalize" "$(awk '{ s = 0; for (i = 1; i <= NF; ++i) s += $i * $i
-    if (s < 0.9999 || s > 1.0001) print s }' out)"
+holds "embed --normalize" out awk '{ s = 0; for (i = 1; i <= NF; ++i) s += $i * $i
+    if (s < 0.9999 || s > 1.0001) exit 1 } END { exit NR != 5 }' out
 
 "$programs/accumulate_allreduce" --vocab vocab --steps 3 text.txt > out
-prints "accumulate_allreduce" 'parameters of the ranks: the same bytes'
+count "accumulate_allreduce" 1 '^parameters of the ranks: the same bytes$' out
 finish
