@@ -39,7 +39,7 @@ struct mlm_tokenizer {
 
 /* All that a tokenizer is made of. Nothing is kept. */
 typedef struct mlm__tokenizer_parts {
-    mlm_tokenizer_options options; /* -1: what the profile does; profile is set */
+    mlm_tokenizer_options options; /* -1: what the profile does */
     const char *special[MLM__SPECIAL_COUNT]; /* NULL: BERT's name */
     const char *const *tokens;     /* [V] */
     size_t V, model_count;         /* the tokens from model_count on are added ones */
@@ -50,6 +50,9 @@ typedef struct mlm__tokenizer_parts {
 /* A caller's options, checked, as far as they are given; -1 elsewhere. */
 mlm_status mlm__tokenizer_options_read(const mlm_tokenizer_options *given, const char *function,
     mlm_tokenizer_options *out);
+
+/* Gives what is still -1 the profile's value. */
+void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options);
 
 /* Where the trouble is one token, its position is in *which, and the message does not say where. */
 mlm_status mlm__tokenizer_build(mlm_runtime *runtime, const mlm__tokenizer_parts *parts,

@@ -66,8 +66,6 @@ static mlm_status load_content(
         MLM__TRY(mlm__json_load(runtime, c->map_path, MLM__TOKENIZER_FILE_SIZE, &c->map));
         MLM__TRY(read_config(c->map, c->map_path, parts));
     }
-    if (parts->options.profile == -1)
-        parts->options.profile = MLM_PROFILE_HF;
     if (mlm__path_exists(c->json_path))
         return mlm__tokenizer_json_load(runtime, c->json_path, parts, out);
     if (mlm__path_exists(c->vocabulary_path))
@@ -97,14 +95,12 @@ static mlm_status load(mlm_runtime *runtime, const char *path, mlm__tokenizer_pa
     if (!resolved)
         return MLM_ERR_MEMORY;
     mlm_status status;
-    if (mlm__path_is_directory(resolved)) {
+    if (mlm__path_is_directory(resolved))
         status = load_directory(runtime, resolved, parts, out);
-    } else {
-        if (parts->options.profile == -1)
-            parts->options.profile = MLM_PROFILE_HF;
-        status = ends_with(path, ".json") ? mlm__tokenizer_json_load(runtime, path, parts, out)
-                                          : mlm__vocabulary_file_load(runtime, path, parts, out);
-    }
+    else if (ends_with(path, ".json"))
+        status = mlm__tokenizer_json_load(runtime, path, parts, out);
+    else
+        status = mlm__vocabulary_file_load(runtime, path, parts, out);
     mlm__free(runtime, resolved);
     return status;
 }

@@ -65,8 +65,9 @@ static void set_default(int32_t *option, int32_t value)
         *option = value;
 }
 
-static void resolve_options(mlm_tokenizer_options *options)
+void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options)
 {
+    set_default(&options->profile, MLM_PROFILE_HF);
     set_default(&options->lowercase, 1);
     set_default(&options->strip_accents, options->lowercase);
     set_default(&options->handle_chinese_chars, 1);
@@ -155,7 +156,7 @@ static mlm_status fill(
         return mlm__error(MLM_ERR_FORMAT, "%zu tokens are too many", parts->V);
     mlm_tokenizer_options *options = &tokenizer->options;
     *options = parts->options;
-    resolve_options(options);
+    mlm__tokenizer_options_resolve(options);
     mlm__normalizer_init(&tokenizer->normalizer, options->profile, options->clean_text,
         options->handle_chinese_chars, options->strip_accents, options->lowercase);
     MLM__TRY(mlm__vocabulary_create(tokenizer->runtime, parts->tokens, parts->V,
@@ -205,8 +206,6 @@ mlm_status mlm_tokenizer_create(mlm_runtime *runtime, const char *const *tokens,
     }
     mlm__tokenizer_parts parts = {.tokens = tokens, .V = V, .model_count = V};
     MLM__TRY(mlm__tokenizer_options_read(options, "mlm_tokenizer_create", &parts.options));
-    if (parts.options.profile == -1)
-        parts.options.profile = MLM_PROFILE_HF;
     size_t which;
     mlm_status status = mlm__tokenizer_build(runtime, &parts, out, &which);
     if (status == MLM_ERR_FORMAT) {

@@ -60,6 +60,7 @@ static mlm_status build(mlm_runtime *runtime, const char *path, char *data, size
     const char **tokens = mlm__alloc(runtime, V, sizeof *tokens);
     if (!tokens)
         return MLM_ERR_MEMORY;
+    mlm__tokenizer_options_resolve(&parts.options);
     split_lines(data, size, parts.options.profile, tokens);
     parts.tokens = tokens;
     parts.V = parts.model_count = V;
