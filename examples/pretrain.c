@@ -5,9 +5,7 @@
  */
 #include "heldout.h"
 
-#include <math.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,7 +73,7 @@ struct teller {
     double began, told; /* seconds */
     int64_t first_step; /* updates before this run */
     int64_t tokens;     /* of this run             */
-    int64_t evaluated;  /* the step of the last evaluation */
+    int64_t evaluated;  /* step of the last evaluation */
 };
 
 static double seconds_now(void)
@@ -304,24 +302,16 @@ static void open_trainer(const struct settings *settings, struct handles *handle
         mlm_trainer_attach(handles->trainer, handles->tokenizer, handles->corpus, handles->masker));
 }
 
-/* Finds out now, not after hours of training, that --output cannot be written, and warns of a
-   run in it that would be lost. */
-static void prepare_output(const struct settings *settings)
+/* Saves the untrained model: whether --output can be written is found out now, not after hours,
+   and a run that is killed early has lost nothing. An older run there stays until the first save
+   of this one. */
+static void prepare_output(const struct settings *settings, struct handles *handles)
 {
     char path[4096];
-    struct stat found;
-    if ((mkdir(settings->output, 0777) != 0 && errno != EEXIST) ||
-        stat(settings->output, &found) != 0) {
-        complain("--output %s: %s", settings->output, strerror(errno));
-        exit(EXIT_FAILURE);
-    }
-    if (!S_ISDIR(found.st_mode) || access(settings->output, W_OK | X_OK) != 0) {
-        complain("--output %s: %s", settings->output,
-            S_ISDIR(found.st_mode) ? strerror(errno) : "not a directory");
-        exit(EXIT_FAILURE);
-    }
     snprintf(path, sizeof path, "%s/trainer.json", settings->output);
-    if (!settings->resume && access(path, F_OK) == 0)
+    if (access(path, F_OK) != 0)
+        check(mlm_trainer_save(handles->trainer, settings->output));
+    else if (!settings->resume)
         complain("warning: %s holds a run that this one will replace; --resume goes on with it",
             settings->output);
 }
@@ -390,7 +380,6 @@ static mlm_status run(const struct settings *settings, struct handles *handles,
     check(mlm_trainer_get_metrics(handles->trainer, &last));
     teller->first_step = last.step;
     teller->evaluated = -1;
-    teller->training = 1;
     teller->began = seconds_now();
     status = mlm_train(&training, &last);
     if (status < MLM_OK && status != MLM_STOPPED)
@@ -429,7 +418,8 @@ static int pretrain(const struct settings *settings, const char *const *paths, s
     open_encoder(settings, &handles);
     open_texts(settings, paths, count, &handles);
     open_trainer(settings, &handles);
-    prepare_output(settings);
+    teller.training = 1;
+    prepare_output(settings, &handles);
     length = (int)strlen(settings->output);
     while (length > 1 && settings->output[length - 1] == '/')
         --length;
