@@ -1,4 +1,4 @@
 #include "layers/suites.h"
 #include "support/support.h"
 
-TEST_MAIN(gradients_suite)
+TEST_MAIN(gradients_suite, reference_suite)

@@ -1,0 +1,177 @@
+/* The same bytes for any number of threads; masks that follow a sequence wherever it is. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "layers/model.h"
+#include "layers/suites.h"
+#include "support/support.h"
+
+/* Large enough that every loop has several pieces and a remainder: 300 tokens, sequences longer than
+   attention's block of rows, several groups and blocks of the vocabulary. */
+enum { V = 9001, H = 72, B = 4, N = 300, T = 150 };
+static const int32_t offsets[B + 1] = {0, 150, 150 + 133, 150 + 133 + 1, N};
+
+typedef struct outcome {
+    real *hidden, *gradients;
+    size_t size;
+    mlm__sums sums;
+} outcome;
+
+typedef struct batch {
+    int32_t ids[N], types[N], labels[N], sentence_labels[B];
+} batch;
+
+static batch random_batch(void)
+{
+    batch it;
+    mlm__random_stream stream =
+        mlm__random_stream_make(mlm__random_key_make(9, MLM__RANDOM_MASK, 0), 0, 0);
+    for (int32_t i = 0; i < N; i++) {
+        it.ids[i] = (int32_t)mlm__random_below(&stream, V);
+        it.types[i] = (int32_t)mlm__random_below(&stream, 2);
+        it.labels[i] = mlm__random_below(&stream, 2) ? (int32_t)mlm__random_below(&stream, V)
+                                                     : MLM_NO_LABEL;
+    }
+    for (int32_t b = 0; b < B; b++)
+        it.sentence_labels[b] = b % 2;
+    return it;
+}
+
+static mlm_encoder_config large_config(void)
+{
+    mlm_encoder_config config = test_config(MLM_GELU, 1);
+    config.vocab_size = V;
+    config.hidden_size = H;
+    config.num_attention_heads = 4;
+    config.intermediate_size = 200;
+    config.max_position_embeddings = T;
+    return config;
+}
+
+static const mlm__dropout dropout = {.hidden = 0.1, .attention = 0.1, .seed = 7, .step = 11};
+
+static outcome run(int32_t threads)
+{
+    const mlm_encoder_config config = large_config();
+    test_model model = test_model_make(&config, threads);
+    const batch it = random_batch();
+    model.chunk = (mlm__chunk){.B = B, .N = N, .position = 100, .offsets = offsets,
+        .input_ids = it.ids, .token_type_ids = it.types, .labels = it.labels,
+        .sentence_labels = it.sentence_labels};
+    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
+    outcome result = {.size = model.layout->size};
+    result.hidden = malloc(N * H * sizeof(real));
+    result.gradients = malloc(model.layout->size * sizeof(real));
+    ck_assert(result.hidden && result.gradients);
+    assert_ok(mlm__network_forward(model.network, model.parameters, &model.chunk, 2,
+        result.hidden));
+    result.sums = test_model_train(&model, &dropout, 0.01, 0.02);
+    memcpy(result.gradients, model.gradients, model.layout->size * sizeof(real));
+    test_model_free(&model);
+    return result;
+}
+
+static void outcome_free(outcome *result)
+{
+    free(result->hidden);
+    free(result->gradients);
+}
+
+START_TEST(bytes_do_not_depend_on_threads)
+{
+    outcome one = run(1), more = run(_i);
+    ck_assert(isfinite(one.sums.loss));
+    ck_assert_mem_eq(one.hidden, more.hidden, N * H * sizeof(real));
+    ck_assert_mem_eq(one.gradients, more.gradients, one.size * sizeof(real));
+    ck_assert_mem_eq(&one.sums, &more.sums, sizeof one.sums);
+    outcome_free(&one);
+    outcome_free(&more);
+}
+END_TEST
+
+/* Trained one after the other, sequences have the dropout that they have together: the sums agree
+   but for rounding, and with another step they do not. */
+START_TEST(masks_follow_the_position)
+{
+    outcome together = run(2);
+    const mlm_encoder_config config = large_config();
+    test_model model = test_model_make(&config, 2);
+    const batch it = random_batch();
+    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
+    mlm__sums sums = {0}, other = {0};
+    for (int32_t b = 0; b < B; b++) {
+        const int32_t first = offsets[b];
+        mlm__chunk chunk = {.B = 1, .N = offsets[b + 1] - first, .position = 100 + b,
+            .offsets = offsets + b, .input_ids = it.ids + first, .token_type_ids = it.types + first,
+            .labels = it.labels + first, .sentence_labels = it.sentence_labels + b};
+        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
+            model.gradients, &sums));
+        mlm__dropout next = dropout;
+        next.step++;
+        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &next, 0, 0,
+            model.gradients, &other));
+    }
+    ck_assert_double_le(fabs(sums.loss - together.sums.loss), 1e-6 * sums.loss);
+    ck_assert_double_ge(fabs(sums.loss - other.loss), 1e-5 * sums.loss);
+    double error = 0, largest = 0;
+    for (size_t i = 0; i < together.size; i++) {
+        error = fmax(error, fabs((double)together.gradients[i] - (double)model.gradients[i]));
+        largest = fmax(largest, fabs((double)model.gradients[i]));
+    }
+    ck_assert_msg(error <= 1e-5 * largest, "error %g, largest %g", error, largest);
+    outcome_free(&together);
+    test_model_free(&model);
+}
+END_TEST
+
+/* More labelled rows than go through the head at a time, and none at all. */
+START_TEST(any_number_of_labels)
+{
+    enum { LONG = 1300 };
+    mlm_encoder_config config = test_config(MLM_GELU, 0);
+    config.max_position_embeddings = LONG;
+    test_model model = test_model_make(&config, 2);
+    static int32_t ids[LONG], labels[LONG], rows[LONG];
+    static double losses[LONG];
+    static real hidden[LONG * 12];
+    const int32_t whole[2] = {0, LONG};
+    for (int32_t i = 0; i < LONG; i++) {
+        ids[i] = i * 7 % 37;
+        labels[i] = i * 11 % 37;
+        rows[i] = i;
+    }
+    model.chunk = (mlm__chunk){.B = 1, .N = LONG, .offsets = whole, .input_ids = ids,
+        .labels = labels};
+    assert_ok(mlm__network_reserve(model.network, LONG, 1, LONG, 1));
+    const mlm__dropout none = {0};
+    mlm__sums sums = test_model_train(&model, &none, 1, 1);
+    ck_assert_int_eq(sums.labels, LONG);
+    assert_ok(mlm__network_forward(model.network, model.parameters, &model.chunk, 2, hidden));
+    assert_ok(mlm__network_losses(model.network, model.parameters, hidden, rows, labels, LONG,
+        losses, NULL));
+    double loss = 0;
+    for (int32_t i = 0; i < LONG; i++)
+        loss += losses[i];
+    ck_assert_double_le(fabs(loss - sums.loss), 1e-6 * loss);
+    model.chunk.labels = NULL;
+    sums = test_model_train(&model, &none, 1, 1);
+    ck_assert(sums.labels == 0 && sums.loss == 0 && sums.tokens == LONG);
+    for (size_t i = 0; i < model.layout->size; i++)
+        ck_assert(model.gradients[i] == 0);
+    test_model_free(&model);
+}
+END_TEST
+
+Suite *threads_suite(void)
+{
+    Suite *suite = suite_create("threads");
+    TCase *tests = tcase_create("bytes");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, bytes_do_not_depend_on_threads, 2, 4);
+    tcase_add_test(tests, masks_follow_the_position);
+    tcase_add_test(tests, any_number_of_labels);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
