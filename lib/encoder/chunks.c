@@ -34,7 +34,7 @@ mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int
         int32_t length = batch->offsets[b + 1] - batch->offsets[b];
         T = length > T ? length : T;
     }
-    return mlm__network_reserve(encoder->network, N, B, T, training);
+    return batch->B == 0 ? MLM_OK : mlm__network_reserve(encoder->network, N, B, T, training);
 }
 
 mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden)

@@ -37,9 +37,12 @@ typedef struct source {
     const mlm__safetensor **tensors; /* [layout->count]; NULL: a head that the file lacks */
 } source;
 
-static bool begins(const char *name, const char *prefix)
+/* What follows prefix in name; NULL: name begins otherwise. */
+static const char *after(const char *prefix, const char *name)
 {
-    return strncmp(name, prefix, strlen(prefix)) == 0;
+    while (*prefix && *prefix == *name)
+        prefix++, name++;
+    return *prefix ? NULL : name;
 }
 
 /* By name, or with the layer norms' names of TensorFlow: gamma and beta. */
@@ -60,8 +63,9 @@ static const mlm__safetensor *find_spelled(const mlm__safetensors *file, const c
 static const mlm__safetensor *find_parameter(const mlm__safetensors *file, const char *name)
 {
     const mlm__safetensor *tensor = find_spelled(file, name);
-    if (!tensor && begins(name, "bert."))
-        tensor = find_spelled(file, name + strlen("bert."));
+    const char *inner = after("bert.", name);
+    if (!tensor && inner)
+        tensor = find_spelled(file, inner);
     for (size_t i = 0; !tensor && i < sizeof tied / sizeof *tied; i++)
         if (strcmp(name, tied[i].name) == 0)
             tensor = mlm__safetensors_find(file, tied[i].copy);
@@ -99,12 +103,12 @@ static const char *lacking_head(const source *from, const char *name)
 {
     const char *head = NULL;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (begins(name, heads[i]))
+        if (after(heads[i], name))
             head = heads[i];
     if (!head)
         return NULL;
     for (size_t i = 0; i < from->layout->count; i++)
-        if (begins(from->layout->parameters[i].name, head) &&
+        if (after(head, from->layout->parameters[i].name) &&
             find_parameter(from->file, from->layout->parameters[i].name))
             return NULL;
     return head;
@@ -142,9 +146,9 @@ static int compare_addresses(const void *a, const void *b)
    model's: a layer too few, say. */
 static bool expected_to_be_unused(const char *name)
 {
-    const char *inner = begins(name, "bert.") ? name + strlen("bert.") : name;
-    return begins(inner, "pooler.") || begins(name, "cls.") || begins(name, "classifier.") ||
-           begins(name, "qa_outputs.") || strcmp(inner, "embeddings.position_ids") == 0;
+    const char *inner = after("bert.", name) ? after("bert.", name) : name;
+    return after("pooler.", inner) || after("cls.", name) || after("classifier.", name) ||
+           after("qa_outputs.", name) || strcmp(inner, "embeddings.position_ids") == 0;
 }
 
 static mlm_status warn_of_unused(const source *from)

@@ -45,15 +45,42 @@ START_TEST(options_are_checked)
 }
 END_TEST
 
+static void *modest_alloc(void *user, size_t size, size_t alignment)
+{
+    size_t *largest = user;
+    *largest = size > *largest ? size : *largest;
+    return size < 1 << 20 ? aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                          : NULL;
+}
+
+static void modest_release(void *user, void *memory, size_t size)
+{
+    (void)user;
+    (void)size;
+    free(memory);
+}
+
+/* 2^31 - 1 embeddings of 2^20 floats: the whole size is asked for, not what is left of it. */
 START_TEST(absurd_sizes_are_no_overflow)
 {
+    size_t largest = 0;
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.threads = 1;
+    options.user = &largest;
+    options.alloc = modest_alloc;
+    options.release = modest_release;
+    mlm_runtime *runtime;
+    assert_ok(mlm_runtime_create(&options, &runtime));
     mlm_encoder_config config = small_config();
     config.vocab_size = INT32_MAX;
     config.hidden_size = 1 << 20;
     config.num_attention_heads = 1 << 14;
     mlm_encoder *encoder;
-    assert_status(mlm_encoder_create(NULL, &config, NULL, &encoder), MLM_ERR_MEMORY);
+    assert_status(mlm_encoder_create(runtime, &config, NULL, &encoder), MLM_ERR_MEMORY);
     ck_assert_ptr_null(encoder);
+    ck_assert_uint_gt(largest, (size_t)INT32_MAX * 4 << 20);
+    mlm_runtime_free(runtime);
 }
 END_TEST
 
