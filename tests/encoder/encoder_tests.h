@@ -14,7 +14,7 @@ enum {
 };
 
 /* Sums in float of 24 terms, twice a layer. */
-static const double fixture_rtol = 2e-5, fixture_atol = 2e-5;
+static const double fixture_rtol = 4e-6, fixture_atol = 4e-6;
 
 Suite *config_suite(void);
 Suite *initialise_suite(void);
