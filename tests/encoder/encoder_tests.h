@@ -9,8 +9,15 @@
 
 /* Of every fixture's model, and of the batch. */
 enum {
-    FIXTURE_B = 3, FIXTURE_N = 15, FIXTURE_M = 6, FIXTURE_V = 40, FIXTURE_H = 16, FIXTURE_L = 2,
-    FIXTURE_T = 12, FIXTURE_ASKED = 5, FIXTURE_K = 7,
+    FIXTURE_B = 3,
+    FIXTURE_N = 15,
+    FIXTURE_M = 6,
+    FIXTURE_V = 40,
+    FIXTURE_H = 16,
+    FIXTURE_L = 2,
+    FIXTURE_T = 12,
+    FIXTURE_ASKED = 5,
+    FIXTURE_K = 7,
 };
 
 /* Sums in float of 24 terms, twice a layer. */
@@ -29,6 +36,19 @@ const char *fixture_folder(const char *name);
 mlm_encoder *fixture_encoder(mlm_runtime *runtime, const char *name);
 /* The fixture's sequences with types, labels and sentence labels. */
 mlm_batch fixture_batch(void);
+/* The fixture's sequence b by itself; its offsets go to the array. */
+mlm_batch fixture_sequence(int32_t b, int32_t offsets[2]);
+
+/* A batch of B of the fixture's sequences in any order, for several chunks. One block, for free().
+ */
+typedef struct long_batch {
+    mlm_batch batch;
+    int32_t *which; /* [B] the fixture's sequence */
+    int32_t *offsets, *ids, *types, *labels, *sentence_labels;
+    size_t label_count;
+} long_batch;
+long_batch *make_long(int32_t B);
+
 /* The shape of the fixtures' models, with the defaults for the rest.. */
 mlm_encoder_config small_config(void);
 /* A runtime of so many threads. */

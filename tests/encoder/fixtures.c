@@ -29,6 +29,58 @@ mlm_batch fixture_batch(void)
     return batch;
 }
 
+mlm_batch fixture_sequence(int32_t b, int32_t offsets[2])
+{
+    mlm_batch batch = fixture_batch();
+    int32_t first = fixture_offsets[b];
+    offsets[0] = 0;
+    offsets[1] = fixture_offsets[b + 1] - first;
+    batch.B = 1;
+    batch.offsets = offsets;
+    batch.input_ids += first;
+    batch.token_type_ids += first;
+    batch.labels += first;
+    batch.sentence_labels += b;
+    return batch;
+}
+
+long_batch *make_long(int32_t B)
+{
+    size_t rows = (size_t)B + 1, tokens = (size_t)B * FIXTURE_T;
+    long_batch *out = malloc(sizeof *out + (3 * rows + 3 * tokens) * sizeof(int32_t));
+    ck_assert_ptr_nonnull(out);
+    out->which = (int32_t *)(out + 1);
+    out->offsets = out->which + rows;
+    out->sentence_labels = out->offsets + rows;
+    out->ids = out->sentence_labels + rows;
+    out->types = out->ids + tokens;
+    out->labels = out->types + tokens;
+    out->label_count = 0;
+    uint64_t state = 1;
+    int32_t N = 0;
+    for (int32_t b = 0; b < B; b++) {
+        int32_t s = (int32_t)(test_random(&state) % FIXTURE_B);
+        out->which[b] = s;
+        out->offsets[b] = N;
+        out->sentence_labels[b] = fixture_sentence_labels[s];
+        for (int32_t n = fixture_offsets[s]; n < fixture_offsets[s + 1]; n++, N++) {
+            out->ids[N] = fixture_ids[n];
+            out->types[N] = fixture_types[n];
+            out->labels[N] = fixture_labels[n];
+            out->label_count += fixture_labels[n] != MLM_NO_LABEL;
+        }
+    }
+    out->offsets[B] = N;
+    out->batch = fixture_batch();
+    out->batch.B = B;
+    out->batch.offsets = out->offsets;
+    out->batch.input_ids = out->ids;
+    out->batch.token_type_ids = out->types;
+    out->batch.labels = out->labels;
+    out->batch.sentence_labels = out->sentence_labels;
+    return out;
+}
+
 mlm_encoder_config small_config(void)
 {
     mlm_encoder_config config;

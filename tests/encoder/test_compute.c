@@ -6,48 +6,6 @@
 
 enum { NH = FIXTURE_N * FIXTURE_H, BH = FIXTURE_B * FIXTURE_H };
 
-/* The same sequences `times` over: long enough for several chunks. Views of what free_long
-   frees. */
-typedef struct long_batch {
-    mlm_batch batch;
-    int32_t *offsets, *ids, *types, *labels, *sentence_labels;
-} long_batch;
-
-static void make_long(long_batch *out, int32_t times)
-{
-    size_t B = (size_t)times * FIXTURE_B, N = (size_t)times * FIXTURE_N;
-    out->offsets = malloc((B + 1) * sizeof(int32_t));
-    out->sentence_labels = malloc(B * sizeof(int32_t));
-    out->ids = malloc(N * sizeof(int32_t));
-    out->types = malloc(N * sizeof(int32_t));
-    out->labels = malloc(N * sizeof(int32_t));
-    for (size_t b = 0; b <= B; b++)
-        out->offsets[b] = (int32_t)(b / FIXTURE_B * FIXTURE_N) + fixture_offsets[b % FIXTURE_B];
-    for (size_t b = 0; b < B; b++)
-        out->sentence_labels[b] = fixture_sentence_labels[b % FIXTURE_B];
-    for (size_t n = 0; n < N; n++) {
-        out->ids[n] = fixture_ids[n % FIXTURE_N];
-        out->types[n] = fixture_types[n % FIXTURE_N];
-        out->labels[n] = fixture_labels[n % FIXTURE_N];
-    }
-    out->batch = fixture_batch();
-    out->batch.B = (int32_t)B;
-    out->batch.offsets = out->offsets;
-    out->batch.input_ids = out->ids;
-    out->batch.token_type_ids = out->types;
-    out->batch.labels = out->labels;
-    out->batch.sentence_labels = out->sentence_labels;
-}
-
-static void free_long(long_batch *batch)
-{
-    free(batch->offsets);
-    free(batch->ids);
-    free(batch->types);
-    free(batch->labels);
-    free(batch->sentence_labels);
-}
-
 static mlm_encoder *masked, *pre_training;
 
 static void setup(void)
@@ -209,76 +167,87 @@ START_TEST(sentence_logits_are_transformers)
 }
 END_TEST
 
-/* 700 times the fixture is 10,500 tokens, in several chunks; every sequence and position has what
-   it has in the fixture alone, to rounding. Positions run backwards, across the chunks. */
+/* Every sequence of a batch of several chunks has what it has in the fixture alone, to rounding.
+   Positions run backwards, one a sequence and some of them twice. */
 START_TEST(a_long_batch_is_cut_in_chunks)
 {
-    enum { TIMES = 700, ASKED = 150 };
-    long_batch many;
-    make_long(&many, TIMES);
-    float *hidden = malloc((size_t)TIMES * NH * sizeof *hidden);
-    assert_ok(mlm_encoder_forward(masked, &many.batch, -1, hidden));
-    for (int i = 0; i < TIMES; i++)
-        assert_close_f32(hidden + (size_t)i * NH, masked_hidden + FIXTURE_L * NH, NH, fixture_rtol,
-            fixture_atol, "hidden");
-    float *embeddings = malloc((size_t)TIMES * BH * sizeof *embeddings);
-    assert_ok(mlm_encoder_embed(masked, &many.batch, MLM_POOL_MEAN, 0, embeddings));
-    for (int i = 0; i < TIMES; i++)
-        assert_close_f32(
-            embeddings + (size_t)i * BH, masked_mean, BH, fixture_rtol, fixture_atol, "mean");
-    int32_t positions[ASKED];
-    for (int m = 0; m < ASKED; m++)
-        positions[m] = (TIMES - 1 - m * 4) * FIXTURE_N + fixture_positions[m % FIXTURE_ASKED];
-    float *logits = malloc((size_t)ASKED * FIXTURE_V * sizeof *logits);
-    assert_ok(mlm_encoder_logits(masked, &many.batch, positions, ASKED, logits));
-    int32_t *ids = malloc((size_t)ASKED * FIXTURE_K * sizeof *ids);
-    float *probabilities = malloc((size_t)ASKED * FIXTURE_K * sizeof *probabilities);
+    enum { B = 700 };
+    long_batch *many = make_long(B);
+    size_t N = (size_t)many->batch.offsets[B], M = B + 100;
+    float *hidden = malloc(N * FIXTURE_H * sizeof *hidden);
+    float *embeddings = malloc((size_t)B * FIXTURE_H * sizeof *embeddings);
+    float *sentences = malloc((size_t)B * 2 * sizeof *sentences);
+    float *logits = malloc(M * FIXTURE_V * sizeof *logits);
+    float *probabilities = malloc(M * FIXTURE_K * sizeof *probabilities);
+    int32_t *ids = malloc(M * FIXTURE_K * sizeof *ids);
+    int32_t *positions = malloc(M * sizeof *positions);
+    /* A position of fixture sequence 0, 1, 2, and which of the fixture's asked ones it is. */
+    static const int32_t place[FIXTURE_B] = {3, 0, 8}, asked[FIXTURE_B] = {0, 3, 1};
+    for (size_t m = 0; m < M; m++) {
+        size_t b = (B - 1 - m % B);
+        positions[m] = many->offsets[b] + place[many->which[b]];
+    }
+    assert_ok(mlm_encoder_forward(masked, &many->batch, -1, hidden));
+    assert_ok(mlm_encoder_embed(masked, &many->batch, MLM_POOL_MEAN, 0, embeddings));
+    assert_ok(mlm_encoder_sentence_logits(pre_training, &many->batch, sentences));
+    assert_ok(mlm_encoder_logits(masked, &many->batch, positions, M, logits));
     assert_ok(
-        mlm_encoder_predict(masked, &many.batch, positions, ASKED, FIXTURE_K, ids, probabilities));
-    for (int m = 0; m < ASKED; m++) {
-        int asked = m % FIXTURE_ASKED;
-        assert_close_f32(logits + m * FIXTURE_V, masked_logits + asked * FIXTURE_V, FIXTURE_V,
+        mlm_encoder_predict(masked, &many->batch, positions, M, FIXTURE_K, ids, probabilities));
+    for (size_t b = 0; b < B; b++) {
+        int32_t s = many->which[b], T = fixture_offsets[s + 1] - fixture_offsets[s];
+        const double *states = masked_hidden + FIXTURE_L * NH + fixture_offsets[s] * FIXTURE_H;
+        assert_close_f32(hidden + many->offsets[b] * FIXTURE_H, states, (size_t)T * FIXTURE_H,
+            fixture_rtol, fixture_atol, "hidden");
+        assert_close_f32(embeddings + b * FIXTURE_H, masked_mean + s * FIXTURE_H, FIXTURE_H,
+            fixture_rtol, fixture_atol, "mean");
+        assert_close_f32(sentences + 2 * b, pre_training_sentence_logits + 2 * s, 2, fixture_rtol,
+            fixture_atol, "sentence logits");
+    }
+    for (size_t m = 0; m < M; m++) {
+        int32_t a = asked[many->which[B - 1 - m % B]];
+        assert_close_f32(logits + m * FIXTURE_V, masked_logits + a * FIXTURE_V, FIXTURE_V,
             fixture_rtol, fixture_atol, "logits");
         ck_assert_mem_eq(
-            ids + m * FIXTURE_K, masked_top_ids + asked * FIXTURE_K, FIXTURE_K * sizeof *ids);
+            ids + m * FIXTURE_K, masked_top_ids + a * FIXTURE_K, FIXTURE_K * sizeof *ids);
     }
     free(hidden);
     free(embeddings);
+    free(sentences);
     free(logits);
-    free(ids);
     free(probabilities);
-    free_long(&many);
+    free(ids);
+    free(positions);
+    free(many);
 }
 END_TEST
 
 START_TEST(threads_do_not_change_bytes)
 {
-    enum { TIMES = 300 };
+    enum { B = 900, M = 200 };
     mlm_runtime *three = threads_runtime(3);
     mlm_encoder *parallel = fixture_encoder(three, "masked");
-    long_batch many;
-    make_long(&many, TIMES);
-    size_t size = (size_t)TIMES * NH * sizeof(float);
+    long_batch *many = make_long(B);
+    size_t N = (size_t)many->batch.offsets[B], size = N * FIXTURE_H * sizeof(float);
     float *a = malloc(size), *b = malloc(size);
-    assert_ok(mlm_encoder_forward(masked, &many.batch, -1, a));
-    assert_ok(mlm_encoder_forward(parallel, &many.batch, -1, b));
+    assert_ok(mlm_encoder_forward(masked, &many->batch, -1, a));
+    assert_ok(mlm_encoder_forward(parallel, &many->batch, -1, b));
     ck_assert_mem_eq(a, b, size);
-    assert_ok(mlm_encoder_embed(masked, &many.batch, MLM_POOL_MEAN, 1, a));
-    assert_ok(mlm_encoder_embed(parallel, &many.batch, MLM_POOL_MEAN, 1, b));
-    ck_assert_mem_eq(a, b, (size_t)TIMES * BH * sizeof(float));
-    assert_ok(mlm_encoder_losses(masked, &many.batch, a));
-    assert_ok(mlm_encoder_losses(parallel, &many.batch, b));
-    ck_assert_mem_eq(a, b, (size_t)TIMES * FIXTURE_M * sizeof(float));
-    int32_t positions[200], ids_a[400], ids_b[400];
-    for (int32_t m = 0; m < 200; m++)
-        positions[m] = m * 22;
-    assert_ok(mlm_encoder_predict(masked, &many.batch, positions, 200, 2, ids_a, a));
-    assert_ok(mlm_encoder_predict(parallel, &many.batch, positions, 200, 2, ids_b, b));
+    assert_ok(mlm_encoder_embed(masked, &many->batch, MLM_POOL_MEAN, 1, a));
+    assert_ok(mlm_encoder_embed(parallel, &many->batch, MLM_POOL_MEAN, 1, b));
+    ck_assert_mem_eq(a, b, (size_t)B * FIXTURE_H * sizeof(float));
+    assert_ok(mlm_encoder_losses(masked, &many->batch, a));
+    assert_ok(mlm_encoder_losses(parallel, &many->batch, b));
+    ck_assert_mem_eq(a, b, many->label_count * sizeof(float));
+    int32_t positions[M], ids_a[2 * M], ids_b[2 * M];
+    for (int32_t m = 0; m < M; m++)
+        positions[m] = m * 13;
+    assert_ok(mlm_encoder_predict(masked, &many->batch, positions, M, 2, ids_a, a));
+    assert_ok(mlm_encoder_predict(parallel, &many->batch, positions, M, 2, ids_b, b));
     ck_assert_mem_eq(ids_a, ids_b, sizeof ids_a);
-    ck_assert_mem_eq(a, b, 400 * sizeof(float));
+    ck_assert_mem_eq(a, b, 2 * M * sizeof(float));
     free(a);
     free(b);
-    free_long(&many);
+    free(many);
     mlm_encoder_free(parallel);
     mlm_runtime_free(three);
 }

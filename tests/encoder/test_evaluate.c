@@ -19,23 +19,6 @@ static void teardown(void)
     mlm_encoder_free(pre_training);
 }
 
-/* One sequence of the fixture by itself. */
-static mlm_batch one_sequence(int32_t b, int32_t offsets[2])
-{
-    mlm_batch batch = fixture_batch();
-    int32_t first = fixture_offsets[b];
-    offsets[0] = 0;
-    offsets[1] = fixture_offsets[b + 1] - first;
-    batch.B = 1;
-    batch.position = b;
-    batch.offsets = offsets;
-    batch.input_ids += first;
-    batch.token_type_ids += first;
-    batch.labels += first;
-    batch.sentence_labels += b;
-    return batch;
-}
-
 static double mean(const double *values, int count)
 {
     double sum = 0;
@@ -89,7 +72,7 @@ START_TEST(each_label_weighs_the_same)
     assert_ok(mlm_encoder_evaluate(pre_training, &batch, &whole));
     for (int32_t b = 0; b < FIXTURE_B; b++) {
         int32_t offsets[2];
-        batch = one_sequence(b, offsets);
+        batch = fixture_sequence(b, offsets);
         assert_ok(mlm_encoder_evaluate(pre_training, &batch, &parts));
         mlm_batch none;
         mlm_batch_init(&none, sizeof none);
@@ -102,6 +85,73 @@ START_TEST(each_label_weighs_the_same)
     ck_assert_double_eq_tol(parts.accuracy, whole.accuracy, 1e-12);
     ck_assert_double_eq_tol(parts.sentence_loss, whole.sentence_loss, 1e-6);
     ck_assert_double_eq_tol(parts.sentence_accuracy, whole.sentence_accuracy, 1e-12);
+}
+END_TEST
+
+/* In a batch of several chunks every label and sentence label counts as in the fixture. */
+START_TEST(a_long_batch_is_evaluated_whole)
+{
+    enum { B = 500 };
+    static const int32_t first_label[FIXTURE_B + 1] = {0, 2, 3, 6};
+    long_batch *many = make_long(B);
+    float *losses = malloc(many->label_count * sizeof *losses);
+    assert_ok(mlm_encoder_losses(pre_training, &many->batch, losses));
+    mlm_metrics total;
+    mlm_metrics_init(&total, sizeof total);
+    assert_ok(mlm_encoder_evaluate(pre_training, &many->batch, &total));
+    ck_assert_int_eq(total.sequences, B);
+    ck_assert_int_eq(total.tokens, many->offsets[B]);
+    ck_assert_int_eq(total.labels, (int64_t)many->label_count);
+    double sum = 0, sentence_sum = 0;
+    const float *next = losses;
+    for (int32_t b = 0; b < B; b++) {
+        int32_t s = many->which[b], count = first_label[s + 1] - first_label[s];
+        const double *expected = pre_training_losses + first_label[s];
+        assert_close_f32(next, expected, (size_t)count, fixture_rtol, fixture_atol, "losses");
+        next += count;
+        sum += mean(expected, count) * count;
+        sentence_sum += pre_training_sentence_losses[s];
+    }
+    ck_assert_double_eq_tol(total.loss, sum / (double)many->label_count, 1e-5);
+    ck_assert_double_eq_tol(total.sentence_loss, sentence_sum / B, 1e-5);
+    free(losses);
+    free(many);
+}
+END_TEST
+
+/* Dropout follows from a sequence's place in the stream: one batch of several chunks trains as its
+   sequences do one by one. */
+START_TEST(chunks_train_as_their_sequences)
+{
+    enum { B = 300 };
+    long_batch *many = make_long(B);
+    many->batch.position = 1000;
+    size_t size = pre_training->model->layout->size;
+    float *together = calloc(size, sizeof *together), *apart = calloc(size, sizeof *apart);
+    mlm__dropout dropout = {.hidden = 0.2, .attention = 0.2, .seed = 3, .step = 5};
+    mlm__sums sums = {0}, parts = {0};
+    assert_ok(
+        mlm__encoder_train(pre_training, &many->batch, &dropout, 1e-3, 1e-3, together, &sums));
+    for (int32_t b = 0; b < B; b++) {
+        int32_t offsets[2];
+        mlm_batch one = fixture_sequence(many->which[b], offsets);
+        one.position = 1000 + b;
+        assert_ok(mlm__encoder_train(pre_training, &one, &dropout, 1e-3, 1e-3, apart, &parts));
+    }
+    ck_assert_int_eq(sums.labels, parts.labels);
+    ck_assert_int_eq(sums.correct, parts.correct);
+    ck_assert_int_eq(sums.sentence_correct, parts.sentence_correct);
+    ck_assert_double_eq_tol(sums.loss, parts.loss, 1e-6 * parts.loss);
+    ck_assert_double_eq_tol(sums.sentence_loss, parts.sentence_loss, 1e-6 * parts.sentence_loss);
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < size; i++) {
+        difference += pow((double)together[i] - apart[i], 2);
+        norm += pow(apart[i], 2);
+    }
+    ck_assert_double_lt(sqrt(difference), 1e-5 * sqrt(norm));
+    free(together);
+    free(apart);
+    free(many);
 }
 END_TEST
 
@@ -209,6 +259,8 @@ Suite *evaluate_suite(void)
     tcase_add_test(tests, losses_are_transformers);
     tcase_add_test(tests, means_are_transformers);
     tcase_add_test(tests, each_label_weighs_the_same);
+    tcase_add_test(tests, a_long_batch_is_evaluated_whole);
+    tcase_add_test(tests, chunks_train_as_their_sequences);
     tcase_add_test(tests, no_label_and_no_sequence_are_no_error);
     tcase_add_test(tests, a_shorter_total_is_not_overrun);
     tcase_add_test(tests, training_sums_agree);
