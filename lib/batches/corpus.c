@@ -50,18 +50,23 @@ void mlm_corpus_info_init(mlm_corpus_info *info, size_t size)
     mlm__struct_init(info, size, &info_defaults, sizeof info_defaults);
 }
 
+static mlm_status check_range(const char *member, int64_t value, int64_t low, int64_t high)
+{
+    if (value >= low && value <= high)
+        return MLM_OK;
+    return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_options: %s is %lld, not in [%lld,%lld]",
+        member, (long long)value, (long long)low, (long long)high);
+}
+
 static mlm_status check_options(const mlm_corpus_options *options)
 {
-    const char *wrong = options->B < 1                                            ? "B"
-                        : options->T < 3                                          ? "T"
-                        : options->input < 0 || options->input > MLM_INPUT_LINES  ? "input"
-                        : options->packing < 0 || options->packing > MLM_PACK_ONE ? "packing"
-                        : options->ranks < 1                                      ? "ranks"
-                        : options->rank < 0 || options->rank >= options->ranks    ? "rank"
-                        : options->epochs < 0                                     ? "epochs"
-                                                                                  : NULL;
-    if (wrong)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_options: %s is out of range", wrong);
+    MLM__TRY(check_range("B", options->B, 1, INT32_MAX));
+    MLM__TRY(check_range("T", options->T, 3, INT32_MAX));
+    MLM__TRY(check_range("input", options->input, 0, MLM_INPUT_LINES));
+    MLM__TRY(check_range("packing", options->packing, 0, MLM_PACK_ONE));
+    MLM__TRY(check_range("ranks", options->ranks, 1, INT32_MAX));
+    MLM__TRY(check_range("rank", options->rank, 0, options->ranks - 1));
+    MLM__TRY(check_range("epochs", options->epochs, 0, LAST_POSITION));
     if ((int64_t)options->B * options->T > INT32_MAX)
         return mlm__error(MLM_ERR_SHAPE,
             "mlm_corpus_options: %d sequences of %d tokens are too many for a batch", options->B,
@@ -89,9 +94,7 @@ static mlm_status find_specials(mlm_corpus *corpus)
 static mlm_status find_end(mlm_corpus *corpus)
 {
     int64_t sequences = corpus->contents.info.sequences, epochs = corpus->options.epochs;
-    if (epochs > LAST_POSITION / sequences)
-        return mlm__error(
-            MLM_ERR_ARGUMENT, "mlm_corpus_options: epochs is %lld, too many", (long long)epochs);
+    MLM__TRY(check_range("epochs", epochs, 0, LAST_POSITION / sequences));
     corpus->end = epochs > 0 ? epochs * sequences : LAST_POSITION;
     return MLM_OK;
 }

@@ -50,33 +50,33 @@ void mlm_masker_options_init(mlm_masker_options *options, size_t size)
     mlm__struct_init(options, size, &option_defaults, sizeof option_defaults);
 }
 
-/* False for NaN too. */
-static bool is_probability(double p)
+static mlm_status check_range(const char *member, int32_t value, int32_t high)
 {
-    return p >= 0 && p <= 1;
+    if (value >= 0 && value <= high)
+        return MLM_OK;
+    return mlm__error(
+        MLM_ERR_ARGUMENT, "mlm_masker_options: %s is %d, not in [0,%d]", member, value, high);
+}
+
+static mlm_status check_probability(const char *member, double value)
+{
+    if (value >= 0 && value <= 1)
+        return MLM_OK;
+    return mlm__error(
+        MLM_ERR_ARGUMENT, "mlm_masker_options: %s is %g, not in [0,1]", member, value);
 }
 
 static mlm_status check_options(const mlm_masker_options *options)
 {
-    const char *wrong = NULL;
-    if (options->strategy < 0 || options->strategy > MLM_MASK_SPANS)
-        wrong = "strategy";
-    else if (options->selection < 0 || options->selection > MLM_SELECT_EACH)
-        wrong = "selection";
-    else if (options->random_tokens < 0 || options->random_tokens > MLM_RANDOM_ORDINARY)
-        wrong = "random_tokens";
-    else if (!is_probability(options->mlm_probability))
-        wrong = "mlm_probability";
-    else if (!is_probability(options->mask_replace_prob))
-        wrong = "mask_replace_prob";
-    else if (!is_probability(options->random_replace_prob))
-        wrong = "random_replace_prob";
-    else if (!is_probability(options->mask_replace_prob + options->random_replace_prob))
-        wrong = "mask_replace_prob + random_replace_prob";
-    else if (options->max_predictions < 0)
-        wrong = "max_predictions";
-    if (wrong)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_masker_options: %s is out of range", wrong);
+    MLM__TRY(check_range("strategy", options->strategy, MLM_MASK_SPANS));
+    MLM__TRY(check_range("selection", options->selection, MLM_SELECT_EACH));
+    MLM__TRY(check_range("random_tokens", options->random_tokens, MLM_RANDOM_ORDINARY));
+    MLM__TRY(check_range("max_predictions", options->max_predictions, INT32_MAX));
+    MLM__TRY(check_probability("mlm_probability", options->mlm_probability));
+    MLM__TRY(check_probability("mask_replace_prob", options->mask_replace_prob));
+    MLM__TRY(check_probability("random_replace_prob", options->random_replace_prob));
+    MLM__TRY(check_probability("mask_replace_prob + random_replace_prob",
+        options->mask_replace_prob + options->random_replace_prob));
     if (options->strategy == MLM_MASK_SPANS)
         return mlm__error(
             MLM_ERR_UNSUPPORTED, "mlm_masker_options: MLM_MASK_SPANS is not in this version");
@@ -112,14 +112,9 @@ static mlm_status prepare(mlm_masker *masker)
     return options->random_tokens == MLM_RANDOM_ORDINARY ? list_ordinary(masker) : MLM_OK;
 }
 
-mlm_status mlm_masker_create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
+static mlm_status create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     const mlm_masker_options *given, mlm_masker **out)
 {
-    if (!out)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_masker_create: out is NULL");
-    *out = NULL;
-    if (!tokenizer)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_masker_create: tokenizer is NULL");
     mlm_masker_options options;
     MLM__TRY(mlm__struct_read(
         given, &option_defaults, sizeof option_defaults, "mlm_masker_options", &options));
@@ -139,6 +134,21 @@ mlm_status mlm_masker_create(mlm_runtime *runtime, const mlm_tokenizer *tokenize
         *out = masker;
     else
         mlm_masker_free(masker);
+    return status;
+}
+
+mlm_status mlm_masker_create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
+    const mlm_masker_options *options, mlm_masker **out)
+{
+    if (!out)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_masker_create: out is NULL");
+    *out = NULL;
+    if (!tokenizer)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_masker_create: tokenizer is NULL");
+    fenv_t saved; /* 0.9 + 0.1 is 1 only if rounded to nearest */
+    mlm__fp_enter(&saved);
+    mlm_status status = create(runtime, tokenizer, options, out);
+    mlm__fp_leave(&saved);
     return status;
 }
 

@@ -1,3 +1,4 @@
+#include <fenv.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -470,6 +471,28 @@ START_TEST(masks_follow_from_the_position)
 }
 END_TEST
 
+/* A host may compute in another mode, and finds it again. */
+START_TEST(rounding_mode_of_the_host)
+{
+    mlm_masker_options options = defaults();
+    options.mask_replace_prob = 0.9;
+    options.mlm_probability = 0.3; /* 0.3 * 5 is 1.5: 2 in the default mode */
+    sample s = make_sample(100, 5);
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(fesetround(modes[i]), 0);
+        mlm_masker *masker = make_masker(&options);
+        mlm_batch masked = mask(masker, &s.batch);
+        ck_assert_int_eq(fegetround(), modes[i]);
+        fesetround(FE_TONEAREST);
+        for (int32_t b = 0; b < 100; b++)
+            ck_assert_int_eq(count_labels(&masked, b), 2);
+        mlm_masker_free(masker);
+    }
+    free_sample(&s);
+}
+END_TEST
+
 /* All arrays are the masker's own: the batch may change, go, or be the same struct. */
 START_TEST(arrays_are_copied)
 {
@@ -674,6 +697,7 @@ Suite *masker_suite(void)
     tcase_add_test(tests, words_longer_than_the_share);
     tcase_add_test(tests, words_do_not_reach_over_specials);
     tcase_add_loop_test(tests, masks_follow_from_the_position, 0, 4);
+    tcase_add_test(tests, rounding_mode_of_the_host);
     tcase_add_test(tests, arrays_are_copied);
     tcase_add_test(tests, no_sequences);
     tcase_add_test(tests, batches_out_of_range);
