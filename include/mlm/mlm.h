@@ -433,6 +433,9 @@ MLM_API void mlm_encoder_free(mlm_encoder *encoder);
 
 typedef struct mlm_trainer mlm_trainer;
 
+/* As in transformers: over warmup_steps the rate rises from 0, which the first update
+   has; then it falls to 0 at total_steps and stays there. CONSTANT never falls,
+   WARMUP_STABLE_DECAY in the last tenth of total_steps only, as 1 - sqrt. */
 enum { MLM_LR_LINEAR, MLM_LR_COSINE, MLM_LR_CONSTANT, MLM_LR_WARMUP_STABLE_DECAY };
 
 typedef struct mlm_trainer_options {
@@ -470,8 +473,10 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_attach(mlm_trainer *trainer, const mlm_
    two divisors. The batch needs labels; that none of them is set is no error. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_accumulate(mlm_trainer *trainer, const mlm_batch *batch);
 /* Forward and backward of what was accumulated, sum over ranks, clipping, AdamW.
-   *out covers this update. MLM_ERR_NUMERIC, on all ranks alike: parameters, moments
-   and step are as before, and what was accumulated is dropped. */
+   *out covers this update; NULL: not wanted. Batches without any sequence or label are
+   an update with a gradient and a loss of 0; no batch on any rank is MLM_ERR_ARGUMENT.
+   MLM_ERR_NUMERIC, on all ranks alike: parameters, moments and step are as before, and
+   what was accumulated is dropped; after any other error it still waits. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_update(mlm_trainer *trainer, mlm_metrics *out);
 /* From the next update on this rate instead of the schedule's; -1: the schedule's. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_set_learning_rate(mlm_trainer *trainer, double learning_rate);
@@ -482,8 +487,9 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_get_metrics(const mlm_trainer *trainer,
 /* A model directory with all that training needs to go on; replaces an older one
    at a stroke. Between updates only. With ranks: all call it, rank 0 writes. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_save(mlm_trainer *trainer, const char *directory);
-/* Puts the parameters into encoder. options: NULL = as saved; else a longer run or
-   another rate. MLM_ERR_NOT_FOUND: no checkpoint there. */
+/* Puts the parameters into encoder, whose config must be the same. options: NULL = as
+   saved; else they replace all of those, for a longer run or another rate, and the
+   rate set by mlm_trainer_set_learning_rate. MLM_ERR_NOT_FOUND: no checkpoint there. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder,
     const char *directory, const mlm_trainer_options *options, mlm_trainer **out);
 /* As mlm_encoder_get_tensor: the gradient that the last update used (of the mean

@@ -85,8 +85,7 @@ static mlm_status check_file(
     mlm__file file;
     mlm_status status = mlm__file_open(runtime, path, &file);
     if (status == MLM_ERR_NOT_FOUND)
-        status = mlm__error(
-            MLM_ERR_FORMAT, "%s: missing, and listed in " MLM__TRAINER_JSON, path);
+        status = mlm__error(MLM_ERR_FORMAT, "%s: missing, and listed in " MLM__TRAINER_JSON, path);
     else if (status == MLM_OK) {
         status = check_open_file(&file, listed, buffer);
         mlm__file_close(&file);
@@ -110,8 +109,7 @@ static mlm_status check_list(mlm_runtime *runtime, const char *directory, const 
     }
     for (size_t n = 0; n < NEEDED; n++)
         if (!seen[n])
-            return mlm__error(
-                MLM_ERR_FORMAT, "%s: files: %s is not listed", json_path, needed[n]);
+            return mlm__error(MLM_ERR_FORMAT, "%s: files: %s is not listed", json_path, needed[n]);
     return MLM_OK;
 }
 
@@ -196,8 +194,7 @@ static mlm_status fill(mlm_trainer *trainer, const char *directory, const json_t
 }
 
 static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
-    const char *json_path, const json_t *root, const mlm_trainer_options *given,
-    mlm_trainer **out)
+    const char *json_path, const json_t *root, const mlm_trainer_options *given, mlm_trainer **out)
 {
     mlm__trainer_record record;
     MLM__TRY(mlm__trainer_json_read(root, json_path, &record));

@@ -18,9 +18,8 @@ void mlm__moment_name_make(const char *parameter, int32_t moment, mlm__moment_na
 }
 
 /* Two tensors a parameter. */
-static mlm_status write_tensors(
-    const mlm_trainer *trainer, mlm__directory *directory, mlm__moment_name *names,
-    mlm__tensor_source *sources)
+static mlm_status write_tensors(const mlm_trainer *trainer, mlm__directory *directory,
+    mlm__moment_name *names, mlm__tensor_source *sources)
 {
     const mlm__layout *layout = trainer->encoder->model->layout;
     const float *const moments[MLM__MOMENTS] = {trainer->exp_avg, trainer->exp_avg_sq};
@@ -46,8 +45,8 @@ static mlm_status write_moments(const mlm_trainer *trainer, mlm__directory *dire
     const size_t count = MLM__MOMENTS * trainer->encoder->model->layout->count;
     mlm__moment_name *names = mlm__alloc(trainer->runtime, count, sizeof *names);
     mlm__tensor_source *sources = mlm__alloc(trainer->runtime, count, sizeof *sources);
-    mlm_status status = names && sources ? write_tensors(trainer, directory, names, sources)
-                                         : MLM_ERR_MEMORY;
+    mlm_status status =
+        names && sources ? write_tensors(trainer, directory, names, sources) : MLM_ERR_MEMORY;
     mlm__free(trainer->runtime, sources);
     mlm__free(trainer->runtime, names);
     return status;
@@ -75,8 +74,7 @@ static mlm_status write_files(const mlm_trainer *trainer, mlm__directory *direct
 static mlm_status save(const mlm_trainer *trainer, const char *path)
 {
     mlm__directory *directory;
-    MLM__TRY(
-        mlm__directory_begin(trainer->runtime, path, MLM__REPLACE_DIRECTORY, &directory));
+    MLM__TRY(mlm__directory_begin(trainer->runtime, path, MLM__REPLACE_DIRECTORY, &directory));
     mlm_status status = write_files(trainer, directory);
     if (status < MLM_OK) {
         mlm__directory_abort(directory);

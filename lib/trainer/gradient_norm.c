@@ -34,8 +34,8 @@ static void norm_piece(void *context, size_t index, int32_t thread)
     work->sums[index] = sum;
 }
 
-double mlm__gradient_norm(mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients,
-    double *sums)
+double mlm__gradient_norm(
+    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums)
 {
     norm_work work = {.pieces = pieces->piece, .gradients = gradients, .sums = sums};
     mlm__parallel(runtime, pieces->count, norm_piece, &work);

@@ -5,8 +5,8 @@
 #include "trainer/pieces.h"
 
 /* The root of the sum of all squares. sums [pieces->count] is scratch. */
-double mlm__gradient_norm(mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients,
-    double *sums);
+double mlm__gradient_norm(
+    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums);
 
 /* The factor of torch.nn.utils.clip_grad_norm_: max_norm / (norm + 1e-6), 1 at most; 1 where
    max_norm is 0. */

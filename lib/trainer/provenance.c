@@ -89,8 +89,8 @@ static void value_text(const json_t *value, char text[VALUE_TEXT])
     text[length < VALUE_TEXT ? length : VALUE_TEXT - 1] = '\0';
 }
 
-static mlm_status differ(const char *source, const char *member, const json_t *now,
-    const json_t *then)
+static mlm_status differ(
+    const char *source, const char *member, const json_t *now, const json_t *then)
 {
     char now_text[VALUE_TEXT], then_text[VALUE_TEXT];
     value_text(now, now_text);

@@ -138,8 +138,7 @@ mlm_status mlm_trainer_set_learning_rate(mlm_trainer *trainer, double learning_r
     return MLM_OK;
 }
 
-mlm_status mlm_trainer_observe(
-    mlm_trainer *trainer, double loss, double min_delta, int32_t *stale)
+mlm_status mlm_trainer_observe(mlm_trainer *trainer, double loss, double min_delta, int32_t *stale)
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_observe: trainer is NULL");
@@ -187,8 +186,8 @@ mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, ml
     return mlm__struct_write(out, &tensor, sizeof tensor, "mlm_tensor");
 }
 
-mlm_status mlm_trainer_set_allreduce(mlm_trainer *trainer, mlm_allreduce_fn allreduce, void *user,
-    int32_t rank, int32_t ranks)
+mlm_status mlm_trainer_set_allreduce(
+    mlm_trainer *trainer, mlm_allreduce_fn allreduce, void *user, int32_t rank, int32_t ranks)
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_set_allreduce: trainer is NULL");
@@ -196,8 +195,8 @@ mlm_status mlm_trainer_set_allreduce(mlm_trainer *trainer, mlm_allreduce_fn allr
         return mlm__error(
             MLM_ERR_ARGUMENT, "mlm_trainer_set_allreduce: rank is %d of %d", rank, ranks);
     if (!allreduce && ranks != 1)
-        return mlm__error(MLM_ERR_ARGUMENT,
-            "mlm_trainer_set_allreduce: allreduce is NULL with %d ranks", ranks);
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_trainer_set_allreduce: allreduce is NULL with %d ranks", ranks);
     int64_t *numbers = mlm__alloc(trainer->runtime, (size_t)ranks, sizeof *numbers);
     if (!numbers)
         return MLM_ERR_MEMORY;

@@ -10,7 +10,7 @@
 typedef struct mlm__waiting {
     int32_t B;
     int64_t position;
-    size_t offsets, input_ids; /* [B+1], [N] */
+    size_t offsets, input_ids;                      /* [B+1], [N] */
     size_t token_type_ids, labels, sentence_labels; /* MLM__ABSENT: NULL */
 } mlm__waiting;
 

@@ -29,7 +29,10 @@ typedef struct member {
     int64_t low; /* of an integer */
 } member;
 
-#define OPTION(name, kind, low) {#name, offsetof(mlm_trainer_options, name), kind, low}
+#define OPTION(name, kind, low)                                                                    \
+    {                                                                                              \
+#name, offsetof(mlm_trainer_options, name), kind, low                                      \
+    }
 
 static const member option_members[] = {
     OPTION(adam_bias_correction, KIND_INT32, 0),
@@ -46,7 +49,10 @@ static const member option_members[] = {
     OPTION(seed, KIND_SEED, 0),
 };
 
-#define STATE(name, kind, low) {#name, offsetof(mlm__run_state, name), kind, low}
+#define STATE(name, kind, low)                                                                     \
+    {                                                                                              \
+#name, offsetof(mlm__run_state, name), kind, low                                           \
+    }
 
 static const member state_members[] = {
     STATE(step, KIND_INT64, 0),
@@ -57,7 +63,10 @@ static const member state_members[] = {
     STATE(lowest, KIND_DOUBLE, 0),
 };
 
-#define METRIC(name, kind, low) {#name, offsetof(mlm_metrics, name), kind, low}
+#define METRIC(name, kind, low)                                                                    \
+    {                                                                                              \
+#name, offsetof(mlm_metrics, name), kind, low                                              \
+    }
 
 /* Not step and position, which the state has, and not seconds, which no two runs have alike: a
    checkpoint's bytes follow from its inputs. */
@@ -168,8 +177,7 @@ static mlm_status missing(const char *path, const char *name)
     return mlm__error(MLM_ERR_FORMAT, "%s: %s: missing", path, name);
 }
 
-static mlm_status read_seed(
-    const json_t *object, const char *path, const char *name, uint64_t *out)
+static mlm_status read_seed(const json_t *object, const char *path, const char *name, uint64_t *out)
 {
     const char *text = "";
     MLM__TRY(mlm__json_string(object, name, path, &text));
@@ -194,13 +202,12 @@ static mlm_status read_member(const json_t *object, const char *path, const memb
         return missing(path, m->name);
     char *at = (char *)record + m->offset;
     if (m->kind == KIND_DOUBLE)
-        return mlm__json_double(
-            object, m->name, -DBL_MAX, DBL_MAX, path, (double *)(void *)at);
+        return mlm__json_double(object, m->name, -DBL_MAX, DBL_MAX, path, (double *)(void *)at);
     if (m->kind == KIND_SEED)
         return read_seed(object, path, m->name, (uint64_t *)(void *)at);
     int64_t value = 0;
-    MLM__TRY(mlm__json_int(object, m->name, m->low, m->kind == KIND_INT32 ? INT32_MAX : INT64_MAX,
-        path, &value));
+    MLM__TRY(mlm__json_int(
+        object, m->name, m->low, m->kind == KIND_INT32 ? INT32_MAX : INT64_MAX, path, &value));
     if (m->kind == KIND_INT32)
         *(int32_t *)(void *)at = (int32_t)value;
     else
@@ -224,16 +231,14 @@ static mlm_status read_options(const json_t *root, const char *path, mlm_trainer
     mlm_trainer_options_init(out, sizeof *out);
     MLM__TRY(read_object(root, "options", path, option_members, COUNT_OF(option_members), out));
     const char *scheduler = NULL;
-    MLM__TRY(mlm__json_string(
-        json_object_get(root, "options"), "lr_scheduler", path, &scheduler));
+    MLM__TRY(mlm__json_string(json_object_get(root, "options"), "lr_scheduler", path, &scheduler));
     if (!scheduler)
         return missing(path, "lr_scheduler");
     int32_t found = 0;
     while (found < SCHEDULERS && strcmp(scheduler, scheduler_names[found]) != 0)
         found++;
     if (found == SCHEDULERS)
-        return mlm__error(
-            MLM_ERR_FORMAT, "%s: lr_scheduler: '%s' is not known", path, scheduler);
+        return mlm__error(MLM_ERR_FORMAT, "%s: lr_scheduler: '%s' is not known", path, scheduler);
     out->lr_scheduler = found;
     return mlm__trainer_options_check(out) < MLM_OK ? mlm__error_in(MLM_ERR_FORMAT, path) : MLM_OK;
 }
@@ -251,17 +256,15 @@ static mlm_status read_format(const json_t *root, const char *path)
     return MLM_OK;
 }
 
-mlm_status mlm__trainer_json_read(
-    const json_t *root, const char *path, mlm__trainer_record *out)
+mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__trainer_record *out)
 {
     memset(out, 0, sizeof *out);
     MLM__TRY(read_format(root, path));
     MLM__TRY(read_options(root, path, &out->options));
-    MLM__TRY(
-        read_object(root, "state", path, state_members, COUNT_OF(state_members), &out->state));
+    MLM__TRY(read_object(root, "state", path, state_members, COUNT_OF(state_members), &out->state));
     if (out->state.learning_rate != -1 && out->state.learning_rate < 0)
-        return mlm__error(MLM_ERR_FORMAT, "%s: learning_rate: %g is neither -1 nor 0 or more",
-            path, out->state.learning_rate);
+        return mlm__error(MLM_ERR_FORMAT, "%s: learning_rate: %g is neither -1 nor 0 or more", path,
+            out->state.learning_rate);
     MLM__TRY(read_object(
         root, "metrics", path, metric_members, COUNT_OF(metric_members), &out->metrics));
     out->metrics.struct_size = sizeof out->metrics;

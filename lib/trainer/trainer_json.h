@@ -26,7 +26,6 @@ typedef struct mlm__trainer_record {
 } mlm__trainer_record;
 
 /* path is the file's, for messages. MLM_ERR_UNSUPPORTED: of a later format. */
-mlm_status mlm__trainer_json_read(
-    const json_t *root, const char *path, mlm__trainer_record *out);
+mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__trainer_record *out);
 
 #endif

@@ -81,8 +81,8 @@ static mlm_status train_waiting(mlm_trainer *trainer, const divisors *by, mlm__s
     const mlm_trainer_options *options = &trainer->options;
     const mlm__dropout dropout = {
         .hidden = or_config(options->hidden_dropout_prob, config->hidden_dropout_prob),
-        .attention = or_config(
-            options->attention_probs_dropout_prob, config->attention_probs_dropout_prob),
+        .attention =
+            or_config(options->attention_probs_dropout_prob, config->attention_probs_dropout_prob),
         .seed = options->seed,
         .step = trainer->state.step,
     };

@@ -119,8 +119,7 @@ START_TEST(norm_is_of_every_number)
     double sums[3];
     for (int32_t i = 0; i < SIZE; i++)
         g[i] = 0.5f;
-    ck_assert_double_eq(
-        mlm__gradient_norm(runtime, &pieces, g, sums), sqrt(0.25 * SIZE));
+    ck_assert_double_eq(mlm__gradient_norm(runtime, &pieces, g, sums), sqrt(0.25 * SIZE));
     for (int32_t i = 0; i < SIZE; i++)
         g[i] = 3e38f;
     ck_assert_double_eq_tol(

@@ -276,10 +276,10 @@ START_TEST(no_checkpoint_is_not_found)
     assert_error(mlm_trainer_resume(NULL, NULL, checkpoint, NULL, &out), MLM_ERR_ARGUMENT,
         "encoder is NULL");
     ck_assert_ptr_null(out);
-    assert_error(mlm_trainer_resume(NULL, encoder, NULL, NULL, &out), MLM_ERR_ARGUMENT,
-        "directory is NULL");
-    assert_error(mlm_trainer_resume(NULL, encoder, checkpoint, NULL, NULL), MLM_ERR_ARGUMENT,
-        "out is NULL");
+    assert_error(
+        mlm_trainer_resume(NULL, encoder, NULL, NULL, &out), MLM_ERR_ARGUMENT, "directory is NULL");
+    assert_error(
+        mlm_trainer_resume(NULL, encoder, checkpoint, NULL, NULL), MLM_ERR_ARGUMENT, "out is NULL");
 }
 END_TEST
 
@@ -295,8 +295,8 @@ static void damage(const char *name, size_t lost)
 
 START_TEST(damaged_files_are_named)
 {
-    static const char *const names[] = {"config.json", "model.safetensors",
-        "optimizer.safetensors"};
+    static const char *const names[] = {
+        "config.json", "model.safetensors", "optimizer.safetensors"};
     training_updates(trainer, 5);
     for (size_t i = 0; i < 3; i++) {
         assert_ok(mlm_trainer_save(trainer, checkpoint));
@@ -374,13 +374,14 @@ START_TEST(hostile_records_are_refused)
             MLM_ERR_FORMAT, "'../passwd' is not a file's name"},
         {"", "files", "[{\"name\": \"..\", \"size\": 3, \"sha256\": " A_HASH "}]", MLM_ERR_FORMAT,
             "'..' is not a file's name"},
-        {"", "files", "[{\"name\": \"a/b\", \"size\": 3, \"sha256\": " A_HASH "}]",
-            MLM_ERR_FORMAT, "'a/b' is not a file's name"},
+        {"", "files", "[{\"name\": \"a/b\", \"size\": 3, \"sha256\": " A_HASH "}]", MLM_ERR_FORMAT,
+            "'a/b' is not a file's name"},
         {"options", "seed", NULL, MLM_ERR_FORMAT, "seed"},
         {"options", "seed", "15", MLM_ERR_FORMAT, "seed"},
         {"options", "seed", "\"\"", MLM_ERR_FORMAT, "seed: '' is not a number"},
         {"options", "seed", "\"-1\"", MLM_ERR_FORMAT, "seed: '-1' is not a number"},
-        {"options", "seed", "\"18446744073709551616\"", MLM_ERR_FORMAT, "seed: '18446744073709551616' is not"},
+        {"options", "seed", "\"18446744073709551616\"", MLM_ERR_FORMAT,
+            "seed: '18446744073709551616' is not"},
         {"options", "lr_scheduler", NULL, MLM_ERR_FORMAT, "lr_scheduler"},
         {"options", "lr_scheduler", "\"cubic\"", MLM_ERR_FORMAT, "cubic"},
         {"options", "lr_scheduler", "1", MLM_ERR_FORMAT, "lr_scheduler"},

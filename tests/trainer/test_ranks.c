@@ -1,9 +1,12 @@
 /* Two ranks as two threads of one process. */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support/support.h"
+#include "trainer/collective.h"
+#include "trainer/trainer.h"
 #include "trainer_suites.h"
 #include "training.h"
 
@@ -65,8 +68,8 @@ static void open_ranks(exchange *shared, rank_context ranks[RANKS])
         ranks[rank] = (rank_context){.shared = shared, .rank = rank};
         ranks[rank].encoder = training_encoder(NULL, 0.1);
         ranks[rank].trainer = training_trainer(NULL, ranks[rank].encoder);
-        assert_ok(mlm_trainer_set_allreduce(
-            ranks[rank].trainer, allreduce, &ranks[rank], rank, RANKS));
+        assert_ok(
+            mlm_trainer_set_allreduce(ranks[rank].trainer, allreduce, &ranks[rank], rank, RANKS));
     }
 }
 
@@ -146,7 +149,14 @@ START_TEST(two_ranks_are_one_with_both_batches)
 }
 END_TEST
 
-/* Whichever of an update's collectives fails. */
+static void *update_only(void *user)
+{
+    rank_context *context = user;
+    context->status = mlm_trainer_update(context->trainer, NULL);
+    return NULL;
+}
+
+/* Whichever of an update's collectives fails; and the batches still wait. */
 START_TEST(a_failing_collective_changes_nothing)
 {
     exchange shared;
@@ -169,6 +179,10 @@ START_TEST(a_failing_collective_changes_nothing)
             assert_ok(mlm_trainer_get_metrics(ranks[rank].trainer, &metrics));
             ck_assert_int_eq(metrics.step, 0);
         }
+        run(ranks, update_only);
+        assert_ok(ranks[0].status);
+        assert_ok(ranks[1].status);
+        assert_same_parameters(ranks[0].encoder, ranks[1].encoder);
         close_ranks(&shared, ranks);
     }
     mlm_encoder_free(untouched);
@@ -191,12 +205,55 @@ START_TEST(a_rank_that_fails_fails_them_all)
     allocator.fail_at = allocator.allocations + 3;
     run(ranks, two_updates);
     ck_assert_int_eq(ranks[0].status, MLM_ERR_MEMORY);
-    ck_assert_str_eq(
-        ranks[0].message, "mlm_trainer_update: rank 1 failed: MLM_ERR_MEMORY");
+    ck_assert_str_eq(ranks[0].message, "mlm_trainer_update: rank 1 failed: MLM_ERR_MEMORY");
     ck_assert_int_eq(ranks[1].status, MLM_ERR_MEMORY);
     ck_assert_int_eq(shared.calls[0], shared.calls[1]);
     close_ranks(&shared, ranks);
     mlm_runtime_free(runtime);
+}
+END_TEST
+
+/* An infinite sum of gradients, as a rank that has diverged brings it. */
+static int diverge(void *user, void *data, size_t count, int32_t dtype)
+{
+    (void)user;
+    if (dtype == MLM_F32)
+        ((float *)data)[count / 2] = INFINITY;
+    return MLM_CONTINUE;
+}
+
+START_TEST(a_gradient_that_is_no_number_changes_nothing)
+{
+    mlm_encoder *encoder = training_encoder(NULL, 0), *untouched = training_encoder(NULL, 0);
+    mlm_trainer *trainer = training_trainer(NULL, encoder);
+    assert_ok(mlm_trainer_set_learning_rate(trainer, 0.1));
+    assert_ok(mlm_trainer_set_allreduce(trainer, diverge, NULL, 0, 1));
+    mlm_metrics metrics;
+    assert_error(training_try_update(trainer, &metrics), MLM_ERR_NUMERIC, "norm is inf");
+    assert_same_parameters(encoder, untouched);
+    assert_error(mlm_trainer_update(trainer, NULL), MLM_ERR_ARGUMENT, "nothing was accumulated");
+    mlm_trainer_free(trainer);
+    mlm_encoder_free(encoder);
+    mlm_encoder_free(untouched);
+}
+END_TEST
+
+/* user is the count of all numbers so far. */
+static int count_numbers(void *user, void *data, size_t count, int32_t dtype)
+{
+    (void)data;
+    *(size_t *)user += count;
+    return dtype == MLM_F32 && count <= 1 << 24 ? MLM_CONTINUE : 0;
+}
+
+START_TEST(large_sums_go_in_pieces)
+{
+    enum { SIZE = 2 * (1 << 24) + 3 };
+    static float numbers[SIZE];
+    size_t seen = 0;
+    mlm_trainer trainer = {.allreduce = count_numbers, .user = &seen, .ranks = 1};
+    assert_ok(mlm__sum_over_ranks(&trainer, numbers, SIZE, MLM_F32));
+    ck_assert_uint_eq(seen, SIZE);
 }
 END_TEST
 
@@ -283,6 +340,8 @@ Suite *ranks_suite(void)
     tcase_add_test(tests, two_ranks_are_one_with_both_batches);
     tcase_add_test(tests, a_failing_collective_changes_nothing);
     tcase_add_test(tests, a_rank_that_fails_fails_them_all);
+    tcase_add_test(tests, a_gradient_that_is_no_number_changes_nothing);
+    tcase_add_test(tests, large_sums_go_in_pieces);
     tcase_add_test(tests, a_rank_may_have_nothing_left);
     tcase_add_test(tests, rank_0_saves_for_all);
     tcase_add_test(tests, ranks_that_cannot_be_are_refused);

@@ -35,8 +35,8 @@ START_TEST(nothing_is_learned_after_the_end)
     mlm_trainer_options options;
     mlm_trainer_options_init(&options, sizeof options);
     options.total_steps = 50;
-    for (options.lr_scheduler = MLM_LR_LINEAR;
-         options.lr_scheduler <= MLM_LR_WARMUP_STABLE_DECAY; options.lr_scheduler++) {
+    for (options.lr_scheduler = MLM_LR_LINEAR; options.lr_scheduler <= MLM_LR_WARMUP_STABLE_DECAY;
+         options.lr_scheduler++) {
         double rate = options.lr_scheduler == MLM_LR_CONSTANT ? options.learning_rate : 0;
         ck_assert_double_eq(mlm__schedule_rate(&options, 50), rate);
         ck_assert_double_eq(mlm__schedule_rate(&options, 93), rate);
@@ -50,8 +50,8 @@ START_TEST(warmup_may_fill_the_run)
     mlm_trainer_options_init(&options, sizeof options);
     options.learning_rate = 1;
     options.warmup_steps = options.total_steps = 4;
-    for (options.lr_scheduler = MLM_LR_LINEAR;
-         options.lr_scheduler <= MLM_LR_WARMUP_STABLE_DECAY; options.lr_scheduler++)
+    for (options.lr_scheduler = MLM_LR_LINEAR; options.lr_scheduler <= MLM_LR_WARMUP_STABLE_DECAY;
+         options.lr_scheduler++)
         for (int64_t step = 0; step < 4; step++)
             ck_assert_double_eq(mlm__schedule_rate(&options, step), (double)step / 4);
 }

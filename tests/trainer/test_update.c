@@ -239,8 +239,7 @@ START_TEST(observations_count_since_the_lowest)
         assert_ok(mlm_trainer_observe(trainer, calls[i].loss, calls[i].min_delta, &stale));
         ck_assert_int_eq(stale, calls[i].stale);
     }
-    assert_error(
-        mlm_trainer_observe(trainer, (double)NAN, 0, &stale), MLM_ERR_ARGUMENT, "loss is");
+    assert_error(mlm_trainer_observe(trainer, (double)NAN, 0, &stale), MLM_ERR_ARGUMENT, "loss is");
     assert_error(mlm_trainer_observe(trainer, 1, -1, &stale), MLM_ERR_ARGUMENT, "min_delta is -1");
     assert_status(mlm_trainer_observe(trainer, 1, 0, NULL), MLM_ERR_ARGUMENT);
 }
@@ -307,8 +306,7 @@ START_TEST(null_arguments_are_named)
     mlm_tensor_init(&tensor, sizeof tensor);
     assert_error(mlm_trainer_create(NULL, NULL, NULL, &out), MLM_ERR_ARGUMENT, "encoder is NULL");
     ck_assert_ptr_null(out);
-    assert_error(
-        mlm_trainer_create(NULL, encoder, NULL, NULL), MLM_ERR_ARGUMENT, "out is NULL");
+    assert_error(mlm_trainer_create(NULL, encoder, NULL, NULL), MLM_ERR_ARGUMENT, "out is NULL");
     assert_error(mlm_trainer_create(NULL, encoder, NULL, &out), MLM_ERR_ARGUMENT, "total_steps");
     assert_status(mlm_trainer_accumulate(NULL, NULL), MLM_ERR_ARGUMENT);
     assert_status(mlm_trainer_update(NULL, NULL), MLM_ERR_ARGUMENT);
