@@ -573,6 +573,38 @@ START_TEST(texts_without_text)
 }
 END_TEST
 
+/* Bytes of all kinds but zero, and one line of 10 MB: read, counted, and all of it given. */
+START_TEST(bytes_at_random)
+{
+    enum { SIZE = 10000000 };
+    char *text = malloc(SIZE + 1);
+    uint64_t state = 11;
+    for (size_t i = 0; i < SIZE; i++)
+        text[i] = (char)(i < 200000 ? 1 + test_random(&state) % 255 : i % 7 ? 'a' : ' ');
+    text[SIZE] = 0;
+    mlm_corpus_options options = make_options(64, MLM_INPUT_PARAGRAPHS, MLM_PACK_FULL);
+    options.B = 1000;
+    mlm_corpus *corpus = letters_corpus(text, &options);
+    mlm_corpus_info info;
+    mlm_corpus_info_init(&info, sizeof info);
+    assert_ok(mlm_corpus_get_info(corpus, &info));
+    ck_assert_int_eq(info.bytes, SIZE);
+    ck_assert_int_gt(info.invalid_bytes, 50000);
+    ck_assert_int_gt(info.tokens, (SIZE - 200000) / 7 * 6 - 10);
+    int64_t tokens = 0, sequences = 0;
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    while (mlm_corpus_next(corpus, &batch) == MLM_OK) {
+        tokens += batch.offsets[batch.B] - 2 * batch.B;
+        sequences += batch.B;
+    }
+    ck_assert_int_eq(tokens, info.tokens);
+    ck_assert_int_eq(sequences, info.sequences);
+    mlm_corpus_free(corpus);
+    free(text);
+}
+END_TEST
+
 static int stop(void *user, const char *what, int64_t done, int64_t total)
 {
     int *calls = user;
@@ -687,6 +719,7 @@ Suite *corpus_suite(void)
     tcase_add_test(tests, arguments);
     tcase_add_test(tests, old_structs);
     tcase_add_test(tests, texts_without_text);
+    tcase_add_test(tests, bytes_at_random);
     tcase_add_test(tests, progress_stops);
     tcase_add_test(tests, memory_of_many_short_lines);
     tcase_add_test(tests, without_memory);
