@@ -591,15 +591,15 @@ START_TEST(bytes_at_random)
     ck_assert_int_eq(info.bytes, SIZE);
     ck_assert_int_gt(info.invalid_bytes, 50000);
     ck_assert_int_gt(info.tokens, (SIZE - 200000) / 7 * 6 - 10);
-    int64_t tokens = 0, sequences = 0;
+    int64_t tokens = 0, count = 0;
     mlm_batch batch;
     mlm_batch_init(&batch, sizeof batch);
     while (mlm_corpus_next(corpus, &batch) == MLM_OK) {
         tokens += batch.offsets[batch.B] - 2 * batch.B;
-        sequences += batch.B;
+        count += batch.B;
     }
     ck_assert_int_eq(tokens, info.tokens);
-    ck_assert_int_eq(sequences, info.sequences);
+    ck_assert_int_eq(count, info.sequences);
     mlm_corpus_free(corpus);
     free(text);
 }
