@@ -1,11 +1,16 @@
 """A model crosses between libmlm and transformers, either way, with the same states and logits."""
 import ctypes
+import io
+import json
+import logging
 import subprocess
 import tempfile
 from ctypes import byref, c_int32, c_size_t
 
 import torch
-from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForPreTraining
+import transformers
+from safetensors.torch import save_file
+from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForPreTraining, BertModel
 
 from parity import BUILD, check, check_close, finish, padded
 import mlm
@@ -83,19 +88,53 @@ def sentence_head(folder):
                 torch.tensor(list(values)).reshape(-1, 2), out.seq_relationship_logits, TOLERANCE)
 
 
+def bare_and_old(folder):
+    """A BertModel, whose file has no "bert." and no head; and the names and copies of old files."""
+    model = shake(BertModel(config(), add_pooling_layer=False), 3)
+    model.save_pretrained(f"{folder}/bare")
+    encoder = mlm.load_encoder(None, f"{folder}/bare")
+    ids, mask = padded(SEQUENCES)
+    with torch.no_grad():
+        expected = model.eval()(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()]
+    check_close("from BertModel: last states", states(encoder, SEQUENCES, -1, 32), expected, TOLERANCE)
+
+    model = shake(BertForPreTraining(config()), 4)
+    model.save_pretrained(f"{folder}/old")
+    old = {}
+    for name, tensor in model.state_dict().items():
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        old[name.replace("LayerNorm.bias", "LayerNorm.beta")] = tensor.clone()
+    old["bert.embeddings.position_ids"] = torch.arange(40)[None]
+    save_file(old, f"{folder}/old/model.safetensors", {"format": "pt"})
+    settings = json.load(open(f"{folder}/old/config.json"))
+    settings["architectures"] = ["BertForMaskedLM"]
+    json.dump(settings, open(f"{folder}/old/config.json", "w"))
+    compare("from a file of old", mlm.load_encoder(None, f"{folder}/old"), model)
+
+
+def opened(name, kind, path):
+    """A directory of ours as `kind`: nothing missing, nothing left over, not a word."""
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
+    transformers.utils.logging.add_handler(handler)
+    model, info = kind.from_pretrained(path, output_loading_info=True, dtype=torch.float32)
+    transformers.utils.logging.remove_handler(handler)
+    problems = {key: list(value) for key, value in info.items() if value}
+    check(f"{name}: every tensor is known and there", not problems, str(problems or ""))
+    check(f"{name}: no warning", not log.getvalue(), log.getvalue().strip())
+    return model
+
+
 def to_transformers(folder):
-    settings = mlm.EncoderConfig(vocab_size=97, hidden_size=32, num_hidden_layers=2,
-        num_attention_heads=4, intermediate_size=48, max_position_embeddings=40)
-    encoder = mlm.encoder(None, settings)
-    for dtype, name in ((mlm.F32, "f32"), (mlm.BF16, "bf16")):
-        path = f"{folder}/{name}"
-        mlm.lib.mlm_encoder_save(encoder, path.encode(), c_int32(dtype))
-        model, info = BertForMaskedLM.from_pretrained(path, output_loading_info=True,
-                                                      dtype=torch.float32)
-        problems = {key: list(value) for key, value in info.items() if value}
-        check(f"to transformers, {name}: every tensor is known and there", not problems,
-              str(problems) if problems else "")
-        compare(f"to transformers, {name}", mlm.load_encoder(None, path), model)
+    shape = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                 intermediate_size=48, max_position_embeddings=40)
+    for sentence_head, kind in ((0, BertForMaskedLM), (1, BertForPreTraining)):
+        encoder = mlm.encoder(None, mlm.EncoderConfig(sentence_head=sentence_head, **shape))
+        for dtype, name in ((mlm.F32, "f32"), (mlm.BF16, "bf16")):
+            path = f"{folder}/{name}{sentence_head}"
+            mlm.lib.mlm_encoder_save(encoder, path.encode(), c_int32(dtype))
+            name = f"to {kind.__name__}, {name}"
+            compare(name, mlm.load_encoder(None, path), opened(name, kind, path))
 
 
 def trained(folder):
@@ -118,6 +157,7 @@ def trained(folder):
 with tempfile.TemporaryDirectory() as temporary:
     from_transformers(temporary)
     sentence_head(temporary)
+    bare_and_old(temporary)
     to_transformers(temporary)
     trained(temporary)
 finish()
