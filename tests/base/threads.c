@@ -102,11 +102,11 @@ START_TEST(one_thread_or_piece_stays_on_the_caller)
 }
 END_TEST
 
-/* Sleeps: so that the caller and the other workers sleep while one works. */
+/* So that the caller is done first, and sleeps while workers work. */
 static void slow_piece(void *context, size_t piece, int32_t thread)
 {
-    (void)thread;
-    usleep(piece == 0 ? 3000 : 1000);
+    (void)piece;
+    usleep(thread == 0 ? 100 : 3000);
     atomic_fetch_add((atomic_int *)context, 1);
 }
 
@@ -283,11 +283,13 @@ START_TEST(all_threads_compute_in_the_default_mode)
     fenv_t original, saved;
     fegetenv(&original);
     set_odd_mode();
+    atomic_int done = 0;
+    mlm__parallel(runtime, 10, slow_piece, &done); /* the workers start here */
     feclearexcept(FE_ALL_EXCEPT);
     feraiseexcept(FE_DIVBYZERO);
     atomic_int other = 0;
     mlm__fp_enter(&saved);
-    mlm__parallel(runtime, 100, see_mode, &other); /* the workers start here, under the odd mode */
+    mlm__parallel(runtime, 100, see_mode, &other);
     mlm__fp_leave(&saved);
     int direction = fegetround(), flags = fetestexcept(FE_ALL_EXCEPT);
     atomic_int seen = 0;
