@@ -41,6 +41,7 @@ compiled() {
     name=$1
     shift
     # The compiler is a list of words.
+    rm -f "$work/program"
     run "$name builds" $1 "$2" -o "$work/program" $(shift 2; echo "$@") -lm
     run "$name runs" "$work/program"
 }
@@ -48,7 +49,7 @@ compiled() {
 strict='-Wall -Wextra -pedantic -Werror'
 compiled "C, shared" "$CC" "$here/consumer.c" -std=c99 $strict $(pkg-config --cflags --libs libmlm)
 if [ -n "$CXX" ]; then
-    compiled "C++, shared" "$CXX" "$here/consumer.cc" -std=c++11 $strict \
+    compiled "C++, shared" "$CXX" "$here/consumer.cpp" -std=c++11 $strict \
         $(pkg-config --cflags --libs libmlm)
 else
     skip "C++, shared" "no C++ compiler"
@@ -76,7 +77,7 @@ if echo 'int main(void) { return 0; }' > "$work/empty.c" &&
         $([ "$blas" = openblas ] && echo openblas)) 2> "$work/refused"; then
     compiled "C, static" "$CC" "$here/consumer.c" -std=c99 \
         $(pkg-config --static --cflags --libs libmlm)
-    [ -z "$CXX" ] || compiled "C++, static" "$CXX" "$here/consumer.cc" -std=c++11 \
+    [ -z "$CXX" ] || compiled "C++, static" "$CXX" "$here/consumer.cpp" -std=c++11 \
         $(pkg-config --static --cflags --libs libmlm)
 else
     skip "static" "a dependency's own .pc does not link: $(grep -m 1 'cannot find' "$work/refused")"
