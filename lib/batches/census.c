@@ -2,6 +2,7 @@
 
 #include <fenv.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/fpmode.h"
@@ -28,16 +29,23 @@ void mlm__census_clear(mlm__census *census)
     *census = (mlm__census){0};
 }
 
-/* FNV-1a (Fowler, Noll, Vo) and the finisher of MurmurHash3, never 0. That two of n distinct lines
-   fall together has a probability of about n^2 / 2^65. */
+/* MurmurHash3's finisher (Appleby): a bijection that spreads every bit over all. */
+static uint64_t spread(uint64_t x)
+{
+    x = (x ^ x >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
+    x = (x ^ x >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
+    return x ^ x >> 33;
+}
+
+/* Never 0. That two of n distinct lines fall together has a probability of about n^2 / 2^65. */
 static uint64_t hash_line(const char *line, size_t length)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)line[i]) * UINT64_C(0x100000001B3);
-    hash = (hash ^ hash >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
-    hash = (hash ^ hash >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
-    hash ^= hash >> 33;
+    uint64_t hash = length;
+    for (size_t i = 0; i < length; i += sizeof hash) {
+        uint64_t word = 0;
+        memcpy(&word, line + i, length - i < sizeof word ? length - i : sizeof word);
+        hash = spread(hash ^ word);
+    }
     return hash ? hash : 1;
 }
 

@@ -96,16 +96,13 @@ static mlm_status read_lines(struct reading *reading)
 
 static void hash(mlm__contents *contents)
 {
-    enum { CHUNK = 1 << 12 };
-    int32_t ids[CHUNK];
     const mlm__store *store = &contents->store;
     mlm__sha256 sha;
     mlm__sha256_init(&sha);
-    for (int64_t begin = 0; begin < store->count; begin += CHUNK) {
-        int64_t rest = store->count - begin;
-        size_t count = rest < CHUNK ? (size_t)rest : CHUNK;
-        mlm__store_get(store, begin, count, ids);
-        mlm__sha256_update(&sha, ids, count * sizeof *ids);
+    size_t count;
+    for (int64_t begin = 0; begin < store->count; begin += (int64_t)count) {
+        const void *run = mlm__store_run(store, begin, &count);
+        mlm__sha256_update(&sha, run, count * store->width);
     }
     const mlm__packing *packing = &contents->packing;
     mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);

@@ -85,3 +85,10 @@ void mlm__store_get(const mlm__store *store, int64_t begin, size_t count, int32_
         count -= run;
     }
 }
+
+const void *mlm__store_run(const mlm__store *store, int64_t begin, size_t *count)
+{
+    int64_t rest = store->count - begin;
+    *count = run_length(begin, rest < BLOCK_TOKENS ? (size_t)rest : BLOCK_TOKENS);
+    return place(store, begin);
+}

@@ -18,6 +18,9 @@ void mlm__store_init(mlm_runtime *runtime, int32_t V, mlm__store *store);
 mlm_status mlm__store_append(mlm__store *store, const int32_t *ids, size_t count);
 /* ids [count], tokens begin to begin + count - 1. */
 void mlm__store_get(const mlm__store *store, int64_t begin, size_t count, int32_t *ids);
+/* Tokens begin to begin + *count - 1 as they are stored, where *count is at least 1 and ends with a
+   block or the store. begin is below store->count. */
+const void *mlm__store_run(const mlm__store *store, int64_t begin, size_t *count);
 void mlm__store_clear(mlm__store *store);
 
 #endif

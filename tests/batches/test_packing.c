@@ -133,6 +133,15 @@ START_TEST(the_store_gives_back_what_it_got)
         mlm__store_get(&store, (int64_t)at, run, got);
         ck_assert(memcmp(got, ids + at, run * sizeof *ids) == 0);
     }
+    size_t run, at = 0;
+    for (; at < COUNT; at += run) { /* the stored numbers, in order */
+        const char *stored = mlm__store_run(&store, (int64_t)at, &run);
+        ck_assert_uint_gt(run, 0);
+        for (size_t i = 0; i < run; i++)
+            if (memcmp(stored + i * store.width, &ids[at + i], store.width) != 0)
+                ck_abort_msg("token %zu", at + i);
+    }
+    ck_assert_uint_eq(at, COUNT);
     mlm__store_clear(&store);
     mlm_runtime_free(runtime);
     free(ids);
