@@ -422,7 +422,8 @@ MLM_API MLM_CHECK mlm_status mlm_encoder_predict(mlm_encoder *encoder, const mlm
 MLM_API MLM_CHECK mlm_status mlm_encoder_losses(mlm_encoder *encoder, const mlm_batch *batch, float *losses);
 /* logits [B,2]: follows, does not. */
 MLM_API MLM_CHECK mlm_status mlm_encoder_sentence_logits(mlm_encoder *encoder, const mlm_batch *batch, float *logits);
-/* Adds the batch to *total, each label weighing the same. */
+/* Adds the batch to *total, each label weighing the same. Sentence labels: in all
+   batches of a total, or in none. */
 MLM_API MLM_CHECK mlm_status mlm_encoder_evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm_metrics *total);
 MLM_API size_t mlm_encoder_tensor_count(const mlm_encoder *encoder);
 MLM_API MLM_CHECK mlm_status mlm_encoder_get_tensor(const mlm_encoder *encoder, size_t index, mlm_tensor *out);

@@ -23,7 +23,7 @@ mlm_status mlm__encoder_config_compare(const mlm_encoder_config *ours,
 
 /* The file path, as transformers writes config.json for a BertForMaskedLM, BertForPreTraining or
    BertModel, over *config: what is absent stays. The result is checked. What would change numbers
-   and is not built is MLM_ERR_UNSUPPORTED. After an error *config is as before. */
+   and is not supported is MLM_ERR_UNSUPPORTED. After an error *config is as before. */
 mlm_status mlm__encoder_config_load(mlm_runtime *runtime, const char *path,
     mlm_encoder_config *config);
 

@@ -45,7 +45,7 @@ static mlm_status read_activation(const json_t *root, const char *path, int32_t 
             *value = activations[i].value;
             return MLM_OK;
         }
-    return mlm__error(MLM_ERR_UNSUPPORTED, "%s: hidden_act: \"%s\" is not built", path, name);
+    return mlm__error(MLM_ERR_UNSUPPORTED, "%s: hidden_act: \"%s\" is not supported", path, name);
 }
 
 static mlm_status refuse_other_name(
@@ -54,7 +54,7 @@ static mlm_status refuse_other_name(
     const char *name = NULL;
     MLM__TRY(mlm__json_string(root, member, path, &name));
     if (name && strcmp(name, built) != 0)
-        return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s: \"%s\" is not built, only \"%s\"", path,
+        return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s: \"%s\" is not supported, only \"%s\"", path,
             member, name, built);
     return MLM_OK;
 }
@@ -65,8 +65,8 @@ static mlm_status refuse_other_flag(
     bool value = built;
     MLM__TRY(mlm__json_bool(root, member, path, &value));
     if (value != built)
-        return mlm__error(
-            MLM_ERR_UNSUPPORTED, "%s: %s: %s is not built", path, member, value ? "true" : "false");
+        return mlm__error(MLM_ERR_UNSUPPORTED, "%s: %s: %s is not supported", path, member,
+            value ? "true" : "false");
     return MLM_OK;
 }
 
@@ -168,7 +168,7 @@ mlm_status mlm__encoder_config_load(
     return status;
 }
 
-static mlm_status load_path(mlm_runtime *runtime, const char *path, mlm_encoder_config *config)
+static mlm_status load_resolved(mlm_runtime *runtime, const char *path, mlm_encoder_config *config)
 {
     if (!mlm__path_is_directory(path))
         return mlm__encoder_config_load(runtime, path, config);
@@ -177,6 +177,16 @@ static mlm_status load_path(mlm_runtime *runtime, const char *path, mlm_encoder_
         return MLM_ERR_MEMORY;
     mlm_status status = mlm__encoder_config_load(runtime, file, config);
     mlm__free(runtime, file);
+    return status;
+}
+
+static mlm_status load_path(mlm_runtime *runtime, const char *path, mlm_encoder_config *config)
+{
+    char *resolved = mlm__directory_resolve(runtime, path);
+    if (!resolved)
+        return MLM_ERR_MEMORY;
+    mlm_status status = load_resolved(runtime, resolved, config);
+    mlm__free(runtime, resolved);
     return status;
 }
 

@@ -34,7 +34,7 @@ static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_opt
         given, &options_defaults, sizeof options_defaults, "mlm_encoder_options", options));
     if (options->precision == MLM_BF16)
         return mlm__error(MLM_ERR_UNSUPPORTED,
-            "mlm_encoder_options: precision MLM_BF16 is not built yet, only MLM_F32");
+            "mlm_encoder_options: precision MLM_BF16 is not supported yet, only MLM_F32");
     if (options->precision != MLM_F32)
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_encoder_options: precision is %d, neither MLM_F32 nor MLM_BF16",

@@ -4,6 +4,7 @@
 #include "encoder/model.h"
 #include "encoder_tests.h"
 #include "files/directory.h"
+#include "files/folder.h"
 #include "files/safetensors.h"
 
 /* Messages of the log, one a line. */
@@ -401,6 +402,27 @@ START_TEST(nothing_there_and_other_forms)
 }
 END_TEST
 
+/* A save that was cut off between two renames leaves DIR.old alone, marked. */
+START_TEST(the_old_directory_stands_in)
+{
+    variant file;
+    variant_of(masked, &file);
+    const char *folder = variant_save(runtime, &file, "masked");
+    char old[600];
+    snprintf(old, sizeof old, "%s.old", folder);
+    test_write_file(test_path(folder, MLM__FOLDER_REPLACED), "", 0);
+    ck_assert_int_eq(rename(folder, old), 0);
+    mlm__model *model;
+    assert_ok(mlm__model_load(runtime, folder, 0, &model));
+    assert_same_parameters(model, masked);
+    mlm__model_free(model);
+    mlm_encoder_config config;
+    mlm_encoder_config_init(&config, sizeof config);
+    assert_ok(mlm_encoder_config_load(runtime, folder, &config));
+    ck_assert_int_eq(config.vocab_size, FIXTURE_V);
+}
+END_TEST
+
 START_TEST(a_checkpoint_is_read_whole_or_not)
 {
     mlm__model *model;
@@ -444,6 +466,7 @@ Suite *model_files_suite(void)
     tcase_add_test(tests, a_damaged_file_is_refused);
     tcase_add_test(tests, a_hostile_config_asks_for_no_memory);
     tcase_add_test(tests, nothing_there_and_other_forms);
+    tcase_add_test(tests, the_old_directory_stands_in);
     tcase_add_test(tests, a_checkpoint_is_read_whole_or_not);
     suite_add_tcase(suite, tests);
     return suite;
