@@ -4,7 +4,12 @@
 
 #if defined(MLM_BLAS_BLIS)
 
-#include <blis.h>
+#include <stdint.h>
+
+/* dim_t of <blis.h> is int64_t on 64-bit machines. That header wants OpenMP's, which not every
+   compiler that can use the library has. */
+extern int64_t bli_thread_get_num_threads(void);
+extern void bli_thread_set_num_threads(int64_t threads);
 
 static int threads_of_blas(void)
 {
