@@ -161,6 +161,7 @@ static mlm_status fill(
         options->handle_chinese_chars, options->strip_accents, options->lowercase);
     MLM__TRY(mlm__vocabulary_create(tokenizer->runtime, parts->tokens, parts->V,
         parts->model_count, &tokenizer->vocabulary, which));
+    *which = SIZE_MAX;
     MLM__TRY(find_special(tokenizer, parts));
     mlm__wordpiece_init(&tokenizer->wordpiece, &tokenizer->vocabulary.trie,
         tokenizer->special[MLM_TOKEN_UNK], (size_t)options->max_input_chars_per_word);
