@@ -1,6 +1,7 @@
 #!/bin/sh
 # The C++ and the Python callers train a few updates and fill a mask.
-# usage: callers.sh SOURCE_ROOT PROGRAMS LIBRARY PYTHON; PYTHON is empty where it cannot load it
+# usage: callers.sh SOURCE_ROOT PROGRAMS LIBRARY PYTHON; PYTHON is empty where it cannot load the
+# library
 root=$1 programs=$2 library=$3 python=$4
 . "$root/tests/examples/common.sh"
 

@@ -19,6 +19,7 @@ START_TEST(padding_goes_and_comes_back)
     mlm_padded padded = {3, 4, padded_ids, padded_mask, NULL, padded_labels};
     mlm_batch batch;
     mlm_batch_init(&batch, sizeof batch);
+    batch.token_type_ids = padded_mask; /* of an earlier batch */
     mlm_pack(&padded, offsets, storage, &batch);
     ck_assert_int_eq(batch.B, 3);
     ck_assert_ptr_null(batch.token_type_ids);
