@@ -44,10 +44,9 @@ mlm_status mlm__agree(mlm_trainer *trainer, mlm_status mine, const char *caller)
 {
     if (!trainer->allreduce)
         return mine;
-    mlm_status exchange = gather(trainer, mine < MLM_OK ? (int64_t)mine : 0);
+    MLM__TRY(gather(trainer, mine < MLM_OK ? (int64_t)mine : 0));
     if (mine < MLM_OK)
         return mine;
-    MLM__TRY(exchange);
     for (int32_t rank = 0; rank < trainer->ranks; rank++) {
         mlm_status theirs = (mlm_status)trainer->rank_numbers[rank];
         if (theirs < MLM_OK)

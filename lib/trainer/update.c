@@ -54,8 +54,7 @@ static mlm_status count_divisors(mlm_trainer *trainer, divisors *out)
     for (size_t i = 0; i < trainer->waiting_count; i++) {
         mlm_batch batch = batch_of(trainer, &trainer->waiting[i]);
         counts[1] += count_set(batch.labels, batch.offsets[batch.B]);
-        if (trainer->encoder->model->layout->config.sentence_head)
-            counts[2] += count_set(batch.sentence_labels, batch.B);
+        counts[2] += count_set(batch.sentence_labels, batch.B);
     }
     MLM__TRY(mlm__sum_over_ranks(trainer, counts, 3, MLM_I64));
     *out = (divisors){.batches = counts[0], .labels = counts[1], .sentences = counts[2]};

@@ -240,6 +240,34 @@ START_TEST(a_failed_save_keeps_the_old_checkpoint)
 }
 END_TEST
 
+/* Whenever it is killed: the directory holds one of the two checkpoints, whole. */
+START_TEST(a_killed_save_leaves_a_whole_checkpoint)
+{
+    training_updates(trainer, 2);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    for (useconds_t wait = 0; wait < 20000; wait += 1000) {
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            mlm_metrics metrics;
+            while (training_try_update(trainer, &metrics) == MLM_OK)
+                if (mlm_trainer_save(trainer, checkpoint) != MLM_OK)
+                    break;
+            _exit(EXIT_FAILURE);
+        }
+        usleep(wait);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_msg(WIFSIGNALED(status), "the child ended by itself");
+        mlm_trainer *resumed;
+        assert_ok(resume(NULL, &resumed));
+        mlm_trainer_free(trainer);
+        trainer = resumed;
+    }
+}
+END_TEST
+
 /* What a save leaves that is killed between the two renames of a simpler file system. */
 START_TEST(a_cut_off_exchange_is_found)
 {
@@ -496,6 +524,7 @@ Suite *checkpoint_suite(void)
     tcase_add_test(tests, options_come_back_as_they_were);
     tcase_add_test(tests, waiting_batches_forbid_saving);
     tcase_add_test(tests, a_failed_save_keeps_the_old_checkpoint);
+    tcase_add_test(tests, a_killed_save_leaves_a_whole_checkpoint);
     tcase_add_test(tests, a_cut_off_exchange_is_found);
     tcase_add_test(tests, no_checkpoint_is_not_found);
     tcase_add_test(tests, damaged_files_are_named);
