@@ -365,6 +365,50 @@ START_TEST(a_damaged_file_is_refused)
 }
 END_TEST
 
+/* Any bytes of the config and of the header changed: an error or a model, and no more memory than a
+   model of that size needs. */
+START_TEST(random_damage_is_survived)
+{
+    const char *folder = test_folder();
+    char config_file[600], tensors_file[600];
+    snprintf(config_file, sizeof config_file, "%s/config.json", folder);
+    snprintf(tensors_file, sizeof tensors_file, "%s/model.safetensors", folder);
+    size_t config_size, size;
+    char *config = test_read_file(test_path(fixture_folder("masked"), "config.json"), &config_size);
+    char *bytes = test_read_file(test_path(fixture_folder("masked"), "model.safetensors"), &size);
+    static const char signs[] = " 0123456789,:\"{}[]-e\n\x80";
+    uint64_t state = 20181011;
+    int loaded = 0;
+    for (int round = 0; round < 300; round++) {
+        char *damaged = round % 2 ? config : bytes;
+        size_t limit = round % 2 ? config_size : 4400, at[3];
+        char kept[3];
+        for (int i = 0; i < 3; i++) {
+            at[i] = (size_t)(test_random(&state) % limit);
+            kept[i] = damaged[at[i]];
+            damaged[at[i]] = signs[test_random(&state) % (sizeof signs - 1)];
+        }
+        test_write_file(config_file, config, config_size);
+        test_write_file(tensors_file, bytes, size);
+        mlm__model *model;
+        mlm_status status = mlm__model_load(runtime, folder, 0, &model);
+        ck_assert_int_eq(model != NULL, status == MLM_OK);
+        ck_assert_int_ne(status, MLM_ERR_MEMORY);
+        loaded += status == MLM_OK;
+        mlm__model_free(model);
+        for (int i = 2; i >= 0; i--)
+            damaged[at[i]] = kept[i];
+    }
+    ck_assert_int_gt(loaded, 0);
+    ck_assert_int_lt(loaded, 150);
+    int64_t now, peak;
+    mlm_runtime_memory(runtime, &now, &peak);
+    ck_assert_int_lt(peak, 1 << 20);
+    free(config);
+    free(bytes);
+}
+END_TEST
+
 /* 2^31 - 1 tokens by 2^20 numbers: the file is found wrong before memory is asked for. */
 START_TEST(a_hostile_config_asks_for_no_memory)
 {
@@ -451,6 +495,7 @@ Suite *model_files_suite(void)
     Suite *suite = suite_create("model files");
     TCase *tests = tcase_create("model files");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, transformers_files_load_without_a_word);
     tcase_add_test(tests, saving_gives_back_the_file);
     tcase_add_test(tests, names_without_prefix_and_of_tensorflow);
@@ -464,6 +509,7 @@ Suite *model_files_suite(void)
     tcase_add_test(tests, a_wrong_shape_is_named);
     tcase_add_test(tests, a_wrong_dtype_is_named);
     tcase_add_test(tests, a_damaged_file_is_refused);
+    tcase_add_test(tests, random_damage_is_survived);
     tcase_add_test(tests, a_hostile_config_asks_for_no_memory);
     tcase_add_test(tests, nothing_there_and_other_forms);
     tcase_add_test(tests, the_old_directory_stands_in);
