@@ -330,6 +330,42 @@ START_TEST(what_is_counted)
 }
 END_TEST
 
+START_TEST(many_duplicates)
+{
+    enum { LINES = 5000 };
+    char *once = numbered_lines(LINES), *text = malloc(2 * LINES * 8 + 1);
+    memcpy(text, once, LINES * 8);
+    memcpy(text + LINES * 8, once, LINES * 8 + 1);
+    mlm_corpus_options options = make_options(64, MLM_INPUT_SENTENCES, MLM_PACK_FULL);
+    mlm_corpus *corpus = letters_corpus(text, &options);
+    mlm_corpus_info info;
+    mlm_corpus_info_init(&info, sizeof info);
+    assert_ok(mlm_corpus_get_info(corpus, &info));
+    ck_assert_int_eq(info.duplicate_lines, LINES);
+    mlm_corpus_free(corpus);
+    free(once);
+    free(text);
+}
+END_TEST
+
+START_TEST(a_document_ends_with_its_file)
+{
+    mlm_tokenizer *tokenizer = letters_tokenizer(NULL);
+    const char *path = test_path(test_folder(), "text"), *paths[] = {path, path, path};
+    test_write_file(path, "a b\nc", 5);
+    mlm_corpus *corpus;
+    mlm_corpus_info info;
+    mlm_corpus_info_init(&info, sizeof info);
+    assert_ok(mlm_corpus_open(NULL, tokenizer, paths, 3, NULL, &corpus));
+    assert_ok(mlm_corpus_get_info(corpus, &info));
+    ck_assert_int_eq(info.documents, 3);
+    ck_assert_int_eq(info.sequences, 3);
+    ck_assert_int_eq(info.sentences, 6);
+    mlm_corpus_free(corpus);
+    mlm_tokenizer_free(tokenizer);
+}
+END_TEST
+
 /* Ids beyond 2 bytes. */
 START_TEST(large_vocabulary)
 {
@@ -408,7 +444,7 @@ START_TEST(provenance)
     ck_assert_str_eq(json_string_value(json_object_get(first, "packing")), "full");
     ck_assert_str_eq(json_string_value(json_object_get(first, "seed")), "0");
     mlm_corpus_free(corpus);
-    for (int change = 0; change < 9; change++) {
+    for (int change = 0; change < 10; change++) {
         mlm_corpus_options changed = options;
         const char *changed_text = text;
         switch (change) {
@@ -438,6 +474,9 @@ START_TEST(provenance)
             break;
         case 8:
             changed_text = "a b c d\n\ne f g h\n\ni j\nk l\n";
+            break;
+        case 9:
+            changed_text = "a b c\nd e f g h\n\ni j k l\n";
             break;
         }
         corpus = letters_corpus(changed_text, &changed);
@@ -712,6 +751,8 @@ Suite *corpus_suite(void)
     tcase_add_test(tests, seeking_is_running);
     tcase_add_test(tests, endless);
     tcase_add_test(tests, what_is_counted);
+    tcase_add_test(tests, many_duplicates);
+    tcase_add_test(tests, a_document_ends_with_its_file);
     tcase_add_test(tests, large_vocabulary);
     tcase_add_test(tests, files_and_threads);
     tcase_add_test(tests, provenance);

@@ -241,6 +241,23 @@ START_TEST(no_token_is_preferred)
 }
 END_TEST
 
+/* Also where the share rounds to none, and one is chosen all the same. */
+START_TEST(no_token_of_few_is_preferred)
+{
+    enum { B = 6000, N = 3 };
+    mlm_masker *masker = make_masker(NULL);
+    sample s = make_sample(B, N);
+    mlm_batch masked = mask(masker, &s.batch);
+    double single[N] = {0}, expected[N] = {B / 3.0, B / 3.0, B / 3.0};
+    for (int32_t b = 0; b < B; b++)
+        for (int i = 0; i < N; i++)
+            single[i] += masked.labels[s.offsets[b] + 1 + i] != MLM_NO_LABEL;
+    ck_assert_double_lt(chi_square(single, expected, N), chi_square_limit(N - 1));
+    mlm_masker_free(masker);
+    free_sample(&s);
+}
+END_TEST
+
 /* How many each sequence has when each token is chosen by itself: binomial. */
 START_TEST(each_by_itself_is_binomial)
 {
@@ -690,6 +707,7 @@ Suite *masker_suite(void)
     tcase_add_test(tests, specials_stay);
     tcase_add_loop_test(tests, shares_of_replacements, 0, 12);
     tcase_add_loop_test(tests, no_token_is_preferred, 0, 2);
+    tcase_add_test(tests, no_token_of_few_is_preferred);
     tcase_add_test(tests, each_by_itself_is_binomial);
     tcase_add_test(tests, no_more_than_asked_for);
     tcase_add_test(tests, nothing_asked_for);
