@@ -20,8 +20,8 @@ static size_t place(builder *b, size_t count)
     return offset;
 }
 
-static void add(builder *b, size_t offset, int64_t rows, int64_t columns, int32_t init,
-    bool decay, const char *prefix, const char *name)
+static void add(builder *b, size_t offset, int64_t rows, int64_t columns, int32_t init, bool decay,
+    const char *prefix, const char *name)
 {
     mlm__parameter *p = b->layout->parameters ? &b->layout->parameters[b->count] : NULL;
     b->count++;
@@ -39,8 +39,8 @@ static void add(builder *b, size_t offset, int64_t rows, int64_t columns, int32_
     p->init = init;
 }
 
-static size_t matrix(builder *b, int64_t rows, int64_t columns, const char *prefix,
-    const char *name)
+static size_t matrix(
+    builder *b, int64_t rows, int64_t columns, const char *prefix, const char *name)
 {
     size_t offset = place(b, (size_t)(rows * columns));
     add(b, offset, rows, columns, MLM__INIT_NORMAL, true, prefix, name);
@@ -134,8 +134,8 @@ static void build(builder *b)
     layout->size = b->size;
 }
 
-mlm_status mlm__layout_create(mlm_runtime *runtime, const mlm_encoder_config *config,
-    mlm__layout **out)
+mlm_status mlm__layout_create(
+    mlm_runtime *runtime, const mlm_encoder_config *config, mlm__layout **out)
 {
     *out = NULL;
     mlm__layout *layout = mlm__alloc_zero(runtime, 1, sizeof *layout);

@@ -14,8 +14,8 @@ typedef struct mlm__parameter {
     int64_t shape[2]; /* of a vector: {length, 1} */
     size_t offset;    /* in numbers from the array's start */
     size_t count;
-    bool decay;       /* weight decay applies: neither a bias nor of a layer norm */
-    int32_t init;     /* MLM__INIT_... */
+    bool decay;   /* weight decay applies: neither a bias nor of a layer norm */
+    int32_t init; /* MLM__INIT_... */
 } mlm__parameter;
 
 /* Offsets of a weight and the bias that goes with it. */
@@ -31,7 +31,7 @@ typedef struct mlm__layer_layout {
 
 typedef struct mlm__layout {
     mlm_encoder_config config;
-    size_t count; /* of parameters */
+    size_t count;               /* of parameters */
     mlm__parameter *parameters; /* in the order of BertForMaskedLM or BertForPreTraining */
     /* Numbers in an array of all parameters. Between them lies padding, so that each but key and
        value begins at a multiple of 64 bytes of float; it stays zero in parameters, gradients and
@@ -39,15 +39,15 @@ typedef struct mlm__layout {
     size_t size;
     size_t word_embeddings, position_embeddings, token_type_embeddings;
     mlm__affine embeddings_norm;
-    mlm__layer_layout *layers;                  /* [L] */
-    mlm__affine pooler, sentence;               /* with config.sentence_head only */
-    mlm__affine transform, transform_norm;      /* prediction head */
-    size_t prediction_bias;                     /* [V]; the decoder is word_embeddings */
+    mlm__layer_layout *layers;             /* [L] */
+    mlm__affine pooler, sentence;          /* with config.sentence_head only */
+    mlm__affine transform, transform_norm; /* prediction head */
+    size_t prediction_bias;                /* [V]; the decoder is word_embeddings */
 } mlm__layout;
 
 /* config is valid. The layout is freed with the runtime it was made with. */
-mlm_status mlm__layout_create(mlm_runtime *runtime, const mlm_encoder_config *config,
-    mlm__layout **out);
+mlm_status mlm__layout_create(
+    mlm_runtime *runtime, const mlm_encoder_config *config, mlm__layout **out);
 void mlm__layout_free(mlm_runtime *runtime, mlm__layout *layout);
 
 #endif

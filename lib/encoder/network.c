@@ -6,11 +6,11 @@
 #include "kernels/blas.h"
 
 /* Tokens of a chunk: activations of so many fit the caches of small models, and products of large
-   ones run at full speed. Measured in docs/numerics.md. */
+   ones run at full speed. */
 enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 2048, SMALL_HIDDEN = 256 };
 
-int32_t mlm__network_chunk_end(const mlm__network *network, const int32_t *offsets, int32_t B,
-    int32_t b0)
+int32_t mlm__network_chunk_end(
+    const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
 {
     const int32_t most =
         network->layout->config.hidden_size <= SMALL_HIDDEN ? CHUNK_SMALL : CHUNK_LARGE;
@@ -22,8 +22,8 @@ int32_t mlm__network_chunk_end(const mlm__network *network, const int32_t *offse
 
 /* ---- arguments of the layers ------------------------------------------------------- */
 
-mlm__droppers mlm__network_place(mlm__network *network, const mlm__chunk *chunk,
-    const mlm__dropout *dropout)
+mlm__droppers mlm__network_place(
+    mlm__network *network, const mlm__chunk *chunk, const mlm__dropout *dropout)
 {
     assert(chunk->N <= network->N && chunk->B <= network->B);
     for (int32_t b = 0; b < chunk->B; b++) {
@@ -35,8 +35,8 @@ mlm__droppers mlm__network_place(mlm__network *network, const mlm__chunk *chunk,
             network->place[first + t] = t;
         }
     }
-    mlm__dropper none = {.position = chunk->position, .sequence = network->sequence,
-        .place = network->place};
+    mlm__dropper none = {
+        .position = chunk->position, .sequence = network->sequence, .place = network->place};
     mlm__droppers droppers = {none, none};
     if (dropout) {
         droppers.hidden.key = droppers.attention.key =
@@ -52,11 +52,16 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
 {
     const mlm__layout *layout = network->layout;
     const mlm_encoder_config *config = &layout->config;
-    return (mlm__embedding){.N = (size_t)chunk->N, .H = (size_t)config->hidden_size,
-        .types = (size_t)config->type_vocab_size, .pad_token_id = config->pad_token_id,
-        .eps = config->layer_norm_eps, .dropper = &droppers->hidden,
-        .input_ids = chunk->input_ids, .token_type_ids = chunk->token_type_ids,
-        .place = network->place, .word = parameters + layout->word_embeddings,
+    return (mlm__embedding){.N = (size_t)chunk->N,
+        .H = (size_t)config->hidden_size,
+        .types = (size_t)config->type_vocab_size,
+        .pad_token_id = config->pad_token_id,
+        .eps = config->layer_norm_eps,
+        .dropper = &droppers->hidden,
+        .input_ids = chunk->input_ids,
+        .token_type_ids = chunk->token_type_ids,
+        .place = network->place,
+        .word = parameters + layout->word_embeddings,
         .position = parameters + layout->position_embeddings,
         .type = parameters + layout->token_type_embeddings,
         .norm = mlm__weights_at(parameters, layout->embeddings_norm),
@@ -70,15 +75,23 @@ mlm__attention mlm__network_attention(const mlm__network *network, const real *p
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
     const size_t A = (size_t)config->num_attention_heads;
-    return (mlm__attention){.B = (size_t)chunk->B, .N = (size_t)chunk->N,
-        .H = (size_t)config->hidden_size, .A = A, .eps = config->layer_norm_eps,
-        .offsets = chunk->offsets, .probability_dropper = &droppers->attention,
-        .head_site = mlm__site_heads(l, A), .output_dropper = &droppers->hidden,
+    return (mlm__attention){.B = (size_t)chunk->B,
+        .N = (size_t)chunk->N,
+        .H = (size_t)config->hidden_size,
+        .A = A,
+        .eps = config->layer_norm_eps,
+        .offsets = chunk->offsets,
+        .probability_dropper = &droppers->attention,
+        .head_site = mlm__site_heads(l, A),
+        .output_dropper = &droppers->hidden,
         .output_site = mlm__site_attention_output(l, A),
         .qkv = mlm__weights_at(parameters, at->qkv),
         .output = mlm__weights_at(parameters, at->attention_output),
-        .norm = mlm__weights_at(parameters, at->attention_norm), .x = x,
-        .projected = room->projected, .softmax = room->softmax, .context = room->context,
+        .norm = mlm__weights_at(parameters, at->attention_norm),
+        .x = x,
+        .projected = room->projected,
+        .softmax = room->softmax,
+        .context = room->context,
         .kept = room->attention_norm};
 }
 
@@ -88,50 +101,68 @@ mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const r
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
-    return (mlm__feed_forward){.N = (size_t)chunk->N, .H = (size_t)config->hidden_size,
-        .I = (size_t)config->intermediate_size, .act = config->hidden_act,
-        .eps = config->layer_norm_eps, .dropper = &droppers->hidden,
+    return (mlm__feed_forward){.N = (size_t)chunk->N,
+        .H = (size_t)config->hidden_size,
+        .I = (size_t)config->intermediate_size,
+        .act = config->hidden_act,
+        .eps = config->layer_norm_eps,
+        .dropper = &droppers->hidden,
         .site = mlm__site_feed_forward(l, (size_t)config->num_attention_heads),
         .intermediate = mlm__weights_at(parameters, at->intermediate),
         .output = mlm__weights_at(parameters, at->output),
-        .norm = mlm__weights_at(parameters, at->output_norm), .x = x, .up = room->up,
+        .norm = mlm__weights_at(parameters, at->output_norm),
+        .x = x,
+        .up = room->up,
         .kept = room->output_norm};
 }
 
-mlm__prediction_head mlm__network_prediction_head(const mlm__network *network,
-    const real *parameters, const int32_t *rows, size_t M)
+mlm__prediction_head mlm__network_prediction_head(
+    const mlm__network *network, const real *parameters, const int32_t *rows, size_t M)
 {
     const mlm__layout *layout = network->layout;
     const mlm__head_room *head = &network->head;
-    return (mlm__prediction_head){.M = M, .H = (size_t)layout->config.hidden_size,
-        .act = layout->config.hidden_act, .eps = layout->config.layer_norm_eps, .rows = rows,
+    return (mlm__prediction_head){.M = M,
+        .H = (size_t)layout->config.hidden_size,
+        .act = layout->config.hidden_act,
+        .eps = layout->config.layer_norm_eps,
+        .rows = rows,
         .transform = mlm__weights_at(parameters, layout->transform),
-        .norm = mlm__weights_at(parameters, layout->transform_norm), .x = head->x, .up = head->up,
+        .norm = mlm__weights_at(parameters, layout->transform_norm),
+        .x = head->x,
+        .up = head->up,
         .kept = head->kept};
 }
 
 static mlm__weights decoder_of(const mlm__layout *layout, const real *parameters)
 {
-    return (mlm__weights){parameters + layout->word_embeddings,
-        parameters + layout->prediction_bias};
+    return (mlm__weights){
+        parameters + layout->word_embeddings, parameters + layout->prediction_bias};
 }
 
-mlm__cross_entropy mlm__network_cross_entropy(const mlm__network *network, const real *parameters,
-    const int32_t *labels, size_t M)
+mlm__cross_entropy mlm__network_cross_entropy(
+    const mlm__network *network, const real *parameters, const int32_t *labels, size_t M)
 {
     const mlm__head_room *head = &network->head;
-    return (mlm__cross_entropy){.M = M, .H = (size_t)network->layout->config.hidden_size,
-        .cut = network->cut, .decoder = decoder_of(network->layout, parameters), .z = head->z,
-        .labels = labels, .maxima = head->maxima, .sums = head->sums,
-        .label_logits = head->label_logits, .label_leads = head->label_leads};
+    return (mlm__cross_entropy){.M = M,
+        .H = (size_t)network->layout->config.hidden_size,
+        .cut = network->cut,
+        .decoder = decoder_of(network->layout, parameters),
+        .z = head->z,
+        .labels = labels,
+        .maxima = head->maxima,
+        .sums = head->sums,
+        .label_logits = head->label_logits,
+        .label_leads = head->label_leads};
 }
 
-mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
-    size_t B, const int32_t *offsets)
+mlm__sentence_head mlm__network_sentence_head(
+    const mlm__network *network, const real *parameters, size_t B, const int32_t *offsets)
 {
     const mlm__layout *layout = network->layout;
-    return (mlm__sentence_head){.B = B, .H = (size_t)layout->config.hidden_size,
-        .offsets = offsets, .pooler = mlm__weights_at(parameters, layout->pooler),
+    return (mlm__sentence_head){.B = B,
+        .H = (size_t)layout->config.hidden_size,
+        .offsets = offsets,
+        .pooler = mlm__weights_at(parameters, layout->pooler),
         .classifier = mlm__weights_at(parameters, layout->sentence)};
 }
 
@@ -195,8 +226,8 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
         mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
         const mlm__cross_entropy loss =
             mlm__network_cross_entropy(network, parameters, labels + first, count);
-        mlm__cross_entropy_forward(compute, &loss, losses + first,
-            correct ? correct + first : network->head.correct);
+        mlm__cross_entropy_forward(
+            compute, &loss, losses + first, correct ? correct + first : network->head.correct);
     }
     mlm__blas_end();
     return MLM_OK;
@@ -214,8 +245,8 @@ mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
     return MLM_OK;
 }
 
-mlm_status mlm__network_sentence_logits(mlm__network *network, const real *parameters,
-    const real *pooled, int32_t B, real *logits)
+mlm_status mlm__network_sentence_logits(
+    mlm__network *network, const real *parameters, const real *pooled, int32_t B, real *logits)
 {
     assert(network->layout->config.sentence_head);
     mlm__blas_begin();

@@ -40,13 +40,13 @@ void mlm__network_free(mlm__network *network);
 /* Makes room for chunks of up to N tokens, B sequences, and sequences of up to T tokens; training:
    for mlm__network_train too. Room grows and stays. Every call below needs it for its chunk; those
    without a chunk need only that it was called once. */
-mlm_status mlm__network_reserve(mlm__network *network, int32_t N, int32_t B, int32_t T,
-    int32_t training);
+mlm_status mlm__network_reserve(
+    mlm__network *network, int32_t N, int32_t B, int32_t T, int32_t training);
 
 /* How a batch is cut: sequences b0 up to the returned end (> b0) form the next chunk. Depends on
    the model's shape and the batch only. */
-int32_t mlm__network_chunk_end(const mlm__network *network, const int32_t *offsets, int32_t B,
-    int32_t b0);
+int32_t mlm__network_chunk_end(
+    const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0);
 
 /* Inference. hidden [N,H] after `layer`: 0 is the embeddings, L the last. */
 mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
@@ -62,14 +62,14 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
 mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const real *hidden, real *pooled);
 /* logits [B,2] of pooled [B,H]. */
-mlm_status mlm__network_sentence_logits(mlm__network *network, const real *parameters,
-    const real *pooled, int32_t B, real *logits);
+mlm_status mlm__network_sentence_logits(
+    mlm__network *network, const real *parameters, const real *pooled, int32_t B, real *logits);
 
 /* Training: forward with dropout, losses, backward. Adds
    loss_scale d(sum of MLM losses) + sentence_scale d(sum of sentence losses) to gradients (laid out
    as the parameters) and the sums to *sums. */
 mlm_status mlm__network_train(mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const mlm__dropout *dropout, double loss_scale,
-    double sentence_scale, real *gradients, mlm__sums *sums);
+    const mlm__chunk *chunk, const mlm__dropout *dropout, double loss_scale, double sentence_scale,
+    real *gradients, mlm__sums *sums);
 
 #endif

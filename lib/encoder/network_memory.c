@@ -31,8 +31,8 @@ static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
     return norm;
 }
 
-static mlm__layer_room take_layer(arena *from, const mlm_encoder_config *config, size_t N,
-    bool training)
+static mlm__layer_room take_layer(
+    arena *from, const mlm_encoder_config *config, size_t N, bool training)
 {
     const size_t H = (size_t)config->hidden_size;
     mlm__layer_room room;
@@ -117,14 +117,14 @@ static size_t scratch_size(const mlm__network *network, size_t T)
     return (size + unit - 1) / unit * unit;
 }
 
-static void take_all(arena *from, mlm__network *network, size_t N, size_t B, size_t T,
-    bool training)
+static void take_all(
+    arena *from, mlm__network *network, size_t N, size_t B, size_t T, bool training)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const size_t H = (size_t)config->hidden_size;
     network->compute.scratch_size = scratch_size(network, T);
-    network->compute.scratch = take_real(from,
-        (size_t)mlm__threads(network->runtime) * network->compute.scratch_size);
+    network->compute.scratch =
+        take_real(from, (size_t)mlm__threads(network->runtime) * network->compute.scratch_size);
     network->sequence = take(from, N, sizeof(int32_t));
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);
@@ -149,8 +149,8 @@ mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout, 
     network->compute.runtime = runtime;
     network->compute.kernels = mlm__kernels_get();
     network->cut = mlm__vocabulary_cut_make((size_t)layout->config.vocab_size);
-    network->layers = mlm__alloc_zero(runtime, (size_t)layout->config.num_hidden_layers + 1,
-        sizeof *network->layers);
+    network->layers = mlm__alloc_zero(
+        runtime, (size_t)layout->config.num_hidden_layers + 1, sizeof *network->layers);
     if (!network->layers) {
         mlm__network_free(network);
         return MLM_ERR_MEMORY;
@@ -173,8 +173,8 @@ static int32_t larger(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-mlm_status mlm__network_reserve(mlm__network *network, int32_t N, int32_t B, int32_t T,
-    int32_t training)
+mlm_status mlm__network_reserve(
+    mlm__network *network, int32_t N, int32_t B, int32_t T, int32_t training)
 {
     assert(N > 0 && B > 0 && T > 0);
     if (network->memory && N <= network->N && B <= network->B && T <= network->T &&
@@ -193,8 +193,7 @@ mlm_status mlm__network_reserve(mlm__network *network, int32_t N, int32_t B, int
     network->memory = mlm__alloc(network->runtime, size.used, 1);
     if (!network->memory)
         return MLM_ERR_MEMORY;
-    take_all(&(arena){network->memory, 0}, network, (size_t)N, (size_t)B, (size_t)T,
-        training != 0);
+    take_all(&(arena){network->memory, 0}, network, (size_t)N, (size_t)B, (size_t)T, training != 0);
     network->N = N;
     network->B = B;
     network->T = T;

@@ -41,9 +41,9 @@ typedef struct mlm__sentence_room {
 
 /* Gradients on their way back. */
 typedef struct mlm__backward_room {
-    real *dout, *dmiddle, *dx;                                      /* [N,H] */
-    real *attention_dproj, *output_dproj, *dcontext, *dprojected;   /* [N,H], the last [N,3H] */
-    real *dup, *act;                                                /* [N,I] */
+    real *dout, *dmiddle, *dx;                                    /* [N,H] */
+    real *attention_dproj, *output_dproj, *dcontext, *dprojected; /* [N,H], the last [N,3H] */
+    real *dup, *act;                                              /* [N,I] */
 } mlm__backward_room;
 
 struct mlm__network {
@@ -55,8 +55,8 @@ struct mlm__network {
     void *memory;
     int32_t *sequence, *place; /* [N] of the chunk at hand */
     mlm__residual_norm embedding_norm;
-    real *embedded;            /* [N,H], training */
-    mlm__layer_room *layers;   /* [L], in inference only the first has room */
+    real *embedded;          /* [N,H], training */
+    mlm__layer_room *layers; /* [L], in inference only the first has room */
     mlm__head_room head;
     mlm__sentence_room sentence;
     mlm__backward_room backward;
@@ -68,8 +68,8 @@ typedef struct mlm__droppers {
 } mlm__droppers;
 
 /* Says which token is what, and what is dropped; dropout NULL: nothing. */
-mlm__droppers mlm__network_place(mlm__network *network, const mlm__chunk *chunk,
-    const mlm__dropout *dropout);
+mlm__droppers mlm__network_place(
+    mlm__network *network, const mlm__chunk *chunk, const mlm__dropout *dropout);
 
 /* The layers' arguments over this network's room. */
 mlm__embedding mlm__network_embedding(const mlm__network *network, const real *parameters,
@@ -80,12 +80,12 @@ mlm__attention mlm__network_attention(const mlm__network *network, const real *p
 mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
     const real *x);
-mlm__prediction_head mlm__network_prediction_head(const mlm__network *network,
-    const real *parameters, const int32_t *rows, size_t M);
-mlm__cross_entropy mlm__network_cross_entropy(const mlm__network *network, const real *parameters,
-    const int32_t *labels, size_t M);
-mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
-    size_t B, const int32_t *offsets);
+mlm__prediction_head mlm__network_prediction_head(
+    const mlm__network *network, const real *parameters, const int32_t *rows, size_t M);
+mlm__cross_entropy mlm__network_cross_entropy(
+    const mlm__network *network, const real *parameters, const int32_t *labels, size_t M);
+mlm__sentence_head mlm__network_sentence_head(
+    const mlm__network *network, const real *parameters, size_t B, const int32_t *offsets);
 
 static inline mlm__weights mlm__weights_at(const real *parameters, mlm__affine at)
 {

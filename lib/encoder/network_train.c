@@ -62,8 +62,7 @@ static void prediction_rows(const step *s, const real *hidden, size_t M)
     const mlm__head_room *room = &network->head;
     const mlm__prediction_head head =
         mlm__network_prediction_head(network, s->parameters, room->rows, M);
-    mlm__cross_entropy loss =
-        mlm__network_cross_entropy(network, s->parameters, room->labels, M);
+    mlm__cross_entropy loss = mlm__network_cross_entropy(network, s->parameters, room->labels, M);
     loss.exponentials = room->exponentials;
     mlm__prediction_head_forward(compute, &head, hidden, room->z);
     mlm__cross_entropy_forward(compute, &loss, room->losses, room->correct);
@@ -185,8 +184,8 @@ static void backward(const step *s)
         .position = s->gradients + layout->position_embeddings,
         .type = s->gradients + layout->token_type_embeddings,
         .norm = mlm__gradients_at(s->gradients, layout->embeddings_norm)};
-    mlm__embedding_backward(&network->compute, &embedding, network->backward.dout,
-        network->backward.dx, &into);
+    mlm__embedding_backward(
+        &network->compute, &embedding, network->backward.dout, network->backward.dx, &into);
 }
 
 mlm_status mlm__network_train(mlm__network *network, const real *parameters,

@@ -1,10 +1,10 @@
 /* The one table of everything that computes on arrays: matrix products and row kernels.
 
-   Row kernels are compiled several times, for several instruction sets, from one source and give the
-   same bytes in each: no contraction of a multiplication and an addition, and every sum over a row is
-   16 partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l + 4, l and
-   l + 2, l and l + 1. The functions exp, erf and tanh are our own, because those of C libraries
-   change.
+   Row kernels are compiled several times, for several instruction sets, from one source and give
+   the same bytes in each: no contraction of a multiplication and an addition, and every sum over a
+   row is 16 partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l +
+   4, l and l + 2, l and l + 1. The functions exp, erf and tanh are our own, because those of C
+   libraries change.
 
    x, y and so on are rows of n numbers without alignment. An output may be the same array as an
    input, unless it says otherwise, but not overlap it in part. NaN and infinity travel to the
@@ -44,12 +44,12 @@ typedef struct mlm__kernels {
     void (*multiply)(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha,
         const real *a, size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
-    void (*add)(size_t n, const real *x, real *y);   /* y += x */
-    void (*scale)(size_t n, real factor, real *x);   /* x *= factor */
+    void (*add)(size_t n, const real *x, real *y);     /* y += x */
+    void (*scale)(size_t n, real factor, real *x);     /* x *= factor */
     void (*product)(size_t n, const real *x, real *y); /* y *= x, element by element */
     real (*dot)(size_t n, const real *x, const real *y);
-    real (*maximum)(size_t n, const real *x);        /* n > 0; skips NaN */
-    real (*exp_sum)(size_t n, real shift, real *x);  /* x = exp(x - shift); the sum of them */
+    real (*maximum)(size_t n, const real *x);       /* n > 0; skips NaN */
+    real (*exp_sum)(size_t n, real shift, real *x); /* x = exp(x - shift); the sum of them */
     void (*tanh)(size_t n, const real *x, real *y);
 
     /* y = act(x), act one of MLM_GELU, MLM_GELU_TANH, MLM_RELU, MLM_SILU. */
@@ -59,20 +59,20 @@ typedef struct mlm__kernels {
 
     /* y = (x - mean) rstd weight + bias, with mean and biased variance of the row, eps in the root.
        Returns the moments, which backward needs. */
-    mlm__moments (*layer_norm)(size_t n, const real *x, const real *weight, const real *bias,
-        real eps, real *y);
+    mlm__moments (*layer_norm)(
+        size_t n, const real *x, const real *weight, const real *bias, real eps, real *y);
     /* dx of dy: with u = (x - mean) rstd and g = dy weight,
        dx = rstd (g - mean(g) - u mean(g u)). dx is another array than x. */
     void (*layer_norm_backward)(size_t n, const real *x, mlm__moments moments, const real *weight,
         const real *dy, real *dx);
 
     /* s = residual + multipliers y; multipliers NULL: all 1. */
-    void (*residual)(size_t n, const real *residual, const real *multipliers, const real *y,
-        real *s);
+    void (*residual)(
+        size_t n, const real *residual, const real *multipliers, const real *y, real *s);
 
-    /* A row of attention probabilities p, and dp, the gradient of what they became in dropout; delta
-       is the dot product of the row's output and its gradient. With multipliers m (NULL: all 1):
-       dp = p (m dp - delta), p = m p. */
+    /* A row of attention probabilities p, and dp, the gradient of what they became in dropout;
+       delta is the dot product of the row's output and its gradient. With multipliers m (NULL: all
+       1): dp = p (m dp - delta), p = m p. */
     void (*softmax_backward)(size_t n, real delta, const real *multipliers, real *p, real *dp);
 
     /* sums[j] += sum over i of x[i * stride + j], rows x columns. Rows are added in groups of 32,
@@ -89,8 +89,8 @@ typedef struct mlm__kernels {
 /* From element to random number; part of the file format, as a resumed run must draw the same.
    Column c of a row of n is in group g = c / 64 at r = c mod 64. The group takes the Philox blocks
    index = (row ceil(n / 64) + g) 8 + j, j = 0 .. 7, of (key, position, site). Element r takes block
-   j = r mod 8, word r / 16, the low half if r / 8 is even, else the high half; it is dropped if this
-   16-bit number is below the threshold. */
+   j = r mod 8, word r / 16, the low half if r / 8 is even, else the high half; it is dropped if
+   this 16-bit number is below the threshold. */
 enum { MLM__DROPOUT_GROUP = 64 };
 
 /* Sums in the order above. */

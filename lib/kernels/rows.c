@@ -86,10 +86,10 @@ static inline float tanh_of(float x)
 
 /* Returns P(X < x) of a standard normal X; *e = exp(-x^2 / 2).
 
-   P(X > a) = exp(-a^2 / 2) p(t) / (1 + a) for a = |x|, t = (a - 4) / (a + 4), p a minimax polynomial
-   with an error of 2e-9 (the form is Shepherd and Laframboise's, Math. Comp. 36, 1981). The
-   error stays relative in both tails, because nothing is subtracted from 1 for x < 0, and because
-   a^2 is taken in two parts: that of a's upper 12 bits, which is exact, and the rest. */
+   P(X > a) = exp(-a^2 / 2) p(t) / (1 + a) for a = |x|, t = (a - 4) / (a + 4), p a minimax
+   polynomial with an error of 2e-9 (the form is Shepherd and Laframboise's, Math. Comp. 36, 1981).
+   The error stays relative in both tails, because nothing is subtracted from 1 for x < 0, and
+   because a^2 is taken in two parts: that of a's upper 12 bits, which is exact, and the rest. */
 static inline float normal_cdf(float x, float *e)
 {
     float a = fabsf(x);
@@ -219,8 +219,8 @@ static void tanh_row(size_t n, const real *x, real *y)
         y[i] = tanh_of(x[i]);
 }
 
-static void residual_row(size_t n, const real *residual, const real *multipliers, const real *y,
-    real *s)
+static void residual_row(
+    size_t n, const real *residual, const real *multipliers, const real *y, real *s)
 {
     if (multipliers)
         for (size_t i = 0; i < n; i++)
@@ -245,8 +245,8 @@ static void softmax_backward_row(size_t n, real delta, const real *multipliers, 
 
 /* ---- activations ------------------------------------------------------------ */
 
-#define ROOT_2_PI ((real)0.79788456080286535588)   /* sqrt(2 / pi) */
-#define ROOT_1_2PI ((real)0.39894228040143267794)  /* 1 / sqrt(2 pi) */
+#define ROOT_2_PI ((real)0.79788456080286535588)  /* sqrt(2 / pi) */
+#define ROOT_1_2PI ((real)0.39894228040143267794) /* 1 / sqrt(2 pi) */
 #define GELU_CUBE ((real)0.044715)
 
 /* 1 / (1 + exp(-x)), and *slope = sigmoid'(x) = exp(-x) / (1 + exp(-x))^2, which is even. Neither
@@ -318,8 +318,8 @@ static inline real silu_slope(real x, real *y)
         for (size_t i = 0; i < n; i++)                                                             \
             y[i] = function(x[i]);                                                                 \
     }                                                                                              \
-    static void function##_backward_row(size_t n, const real *x, real *restrict d,                 \
-        real *restrict y)                                                                          \
+    static void function##_backward_row(                                                           \
+        size_t n, const real *x, real *restrict d, real *restrict y)                               \
     {                                                                                              \
         for (size_t i = 0; i < n; i++)                                                             \
             d[i] *= function##_slope(x[i], &y[i]);                                                 \
@@ -331,8 +331,9 @@ ACTIVATION(silu)
 
 static void activate_row(int32_t act, size_t n, const real *x, real *y)
 {
-    static void (*const rows[])(size_t, const real *, real *) = {
-        [MLM_GELU] = gelu_row, [MLM_GELU_TANH] = gelu_tanh_row, [MLM_RELU] = relu_row,
+    static void (*const rows[])(size_t, const real *, real *) = {[MLM_GELU] = gelu_row,
+        [MLM_GELU_TANH] = gelu_tanh_row,
+        [MLM_RELU] = relu_row,
         [MLM_SILU] = silu_row};
     rows[act](n, x, y);
 }
@@ -340,15 +341,17 @@ static void activate_row(int32_t act, size_t n, const real *x, real *y)
 static void activate_backward_row(int32_t act, size_t n, const real *x, real *d, real *y)
 {
     static void (*const rows[])(size_t, const real *, real *, real *) = {
-        [MLM_GELU] = gelu_backward_row, [MLM_GELU_TANH] = gelu_tanh_backward_row,
-        [MLM_RELU] = relu_backward_row, [MLM_SILU] = silu_backward_row};
+        [MLM_GELU] = gelu_backward_row,
+        [MLM_GELU_TANH] = gelu_tanh_backward_row,
+        [MLM_RELU] = relu_backward_row,
+        [MLM_SILU] = silu_backward_row};
     rows[act](n, x, d, y);
 }
 
 /* ---- layer norm ---------------------------------------------------------------- */
 
-static mlm__moments layer_norm_row(size_t n, const real *x, const real *weight, const real *bias,
-    real eps, real *y)
+static mlm__moments layer_norm_row(
+    size_t n, const real *x, const real *weight, const real *bias, real eps, real *y)
 {
     real mean = sum_of(n, x) / (real)n;
     lanes squares = {0};
@@ -367,8 +370,8 @@ static mlm__moments layer_norm_row(size_t n, const real *x, const real *weight, 
     return (mlm__moments){mean, rstd};
 }
 
-static void layer_norm_backward_row(size_t n, const real *x, mlm__moments moments,
-    const real *weight, const real *dy, real *dx)
+static void layer_norm_backward_row(
+    size_t n, const real *x, mlm__moments moments, const real *weight, const real *dy, real *dx)
 {
     real mean = moments.mean, rstd = moments.rstd;
     lanes sum = {0}, sum_u = {0};

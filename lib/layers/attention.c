@@ -16,8 +16,8 @@ size_t mlm__attention_scratch(size_t H, size_t T)
 
 /* One head of one sequence. */
 typedef struct head {
-    size_t first, T, D;   /* its rows in the chunk, its width */
-    size_t stride;        /* of projected: 3H */
+    size_t first, T, D; /* its rows in the chunk, its width */
+    size_t stride;      /* of projected: 3H */
     const real *q, *k, *v;
     real scale;
 } head;
@@ -96,8 +96,8 @@ static void output_piece(void *context, size_t piece, int32_t thread)
     const size_t H = layer->H;
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
     real *y = mlm__scratch_of(work->compute, thread), *room = y + MLM__PIECE_ROWS * H;
-    mlm__linear_rows(work->compute, layer->output, rows.count, H, H,
-        layer->context + rows.first * H, y);
+    mlm__linear_rows(
+        work->compute, layer->output, rows.count, H, H, layer->context + rows.first * H, y);
     mlm__residual_norm_rows(work->compute, layer->norm, layer->eps, layer->output_dropper,
         layer->output_site, rows, H, y, layer->x, &layer->kept, work->out, room);
 }
@@ -157,15 +157,14 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
                 layer->head_site + (uint32_t)a, h.first + t0 + r, T, room);
             kernels->exp_sum(T, saved.maximum, p + r * T);
             kernels->scale(T, saved.inverse_sum, p + r * T);
-            kernels->softmax_backward(T, kernels->dot(D, out + r * H, dout + r * H), multipliers,
-                p + r * T, dp + r * T);
+            kernels->softmax_backward(
+                T, kernels->dot(D, out + r * H, dout + r * H), multipliers, p + r * T, dp + r * T);
         }
         const real beta = t0 > 0 ? 1 : 0;
         kernels->multiply(true, false, T, D, rows, 1, p, T, dout, H, beta, dv, h.stride);
         kernels->multiply(false, false, rows, D, T, h.scale, dp, T, h.k, h.stride, 0,
             dq + t0 * h.stride, h.stride);
-        kernels->multiply(true, false, T, D, rows, h.scale, dp, T, q, h.stride, beta, dk,
-            h.stride);
+        kernels->multiply(true, false, T, D, rows, h.scale, dp, T, q, h.stride, beta, dk, h.stride);
     }
 }
 
@@ -175,6 +174,6 @@ void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *
     backward_work work = {compute, layer, dout, dproj, dcontext, dprojected, dx};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_backward_piece, &work);
     mlm__parallel(compute->runtime, layer->B * layer->A, head_backward_piece, &work);
-    mlm__linear_backward(compute, layer->qkv.weight, layer->N, layer->H, 3 * layer->H, dprojected,
-        dx);
+    mlm__linear_backward(
+        compute, layer->qkv.weight, layer->N, layer->H, 3 * layer->H, dprojected, dx);
 }

@@ -4,7 +4,7 @@
 
 #include "layers/layer_norm.h"
 
-/* What a row of probabilities is computed from again in backward: p = exp(score - maximum) / sum. */
+/* What backward computes a row of probabilities from again: p = exp(score - maximum) / sum. */
 typedef struct mlm__softmax_row {
     real maximum, inverse_sum;
 } mlm__softmax_row;
@@ -12,15 +12,15 @@ typedef struct mlm__softmax_row {
 typedef struct mlm__attention {
     size_t B, N, H, A;
     double eps;
-    const int32_t *offsets;    /* [B+1]; offsets[b] - offsets[0] is sequence b's first row */
+    const int32_t *offsets; /* [B+1]; offsets[b] - offsets[0] is sequence b's first row */
     const mlm__dropper *probability_dropper;
-    uint32_t head_site;        /* of head 0; of head a: head_site + a */
+    uint32_t head_site; /* of head 0; of head a: head_site + a */
     const mlm__dropper *output_dropper;
     uint32_t output_site;
-    mlm__weights qkv;          /* weight [3H,H], bias [3H]: self.query, self.key, self.value */
-    mlm__weights output;       /* weight [H,H], bias [H]: output.dense */
-    mlm__weights norm;         /* output.LayerNorm */
-    const real *x;             /* [N,H] */
+    mlm__weights qkv;    /* weight [3H,H], bias [3H]: self.query, self.key, self.value */
+    mlm__weights output; /* weight [H,H], bias [H]: output.dense */
+    mlm__weights norm;   /* output.LayerNorm */
+    const real *x;       /* [N,H] */
     /* Kept for backward. */
     real *projected;           /* [N,3H]: query, key, value of each token */
     mlm__softmax_row *softmax; /* [N,A] */
@@ -38,8 +38,8 @@ size_t mlm__attention_scratch(size_t H, size_t T);
    Vaswani et al. 2017, eq. 1. Sequences are apart, so there is no mask. */
 void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *layer, real *out);
 
-/* dproj = dLayerNorm(dout) with dropout, dcontext = dproj Wo; for each sequence and head, with P the
-   probabilities, R the multipliers of dropout, S the scores before softmax, dO of dcontext:
+/* dproj = dLayerNorm(dout) with dropout, dcontext = dproj Wo; for each sequence and head, with P
+   the probabilities, R the multipliers of dropout, S the scores before softmax, dO of dcontext:
      dV = (R P)^T dO            dP = R (dO V^T)
      dS = P (dP - dO . O)       the row's sum of P dP is the dot product of context and dcontext
      dQ = dS K / sqrt(D)        dK = dS^T Q / sqrt(D)

@@ -1,5 +1,6 @@
-/* What every layer computes with. Layers are functions from arrays to arrays: forward, and beside it
-   backward, which takes the gradient of the loss by the outputs to those by inputs and parameters.
+/* What every layer computes with. Layers are functions from arrays to arrays: forward, and beside
+   it backward, which takes the gradient of the loss by the outputs to those by inputs and
+   parameters.
 
    Work is cut into pieces whose sizes depend on the model's shape and the batch alone, and a sum is
    never cut between pieces, so results are the same bytes for any number of threads.
@@ -16,7 +17,7 @@
 typedef struct mlm__compute {
     mlm_runtime *runtime;
     const mlm__kernels *kernels;
-    real *scratch;       /* scratch_size numbers for each thread */
+    real *scratch; /* scratch_size numbers for each thread */
     size_t scratch_size;
 } mlm__compute;
 

@@ -55,8 +55,8 @@ typedef struct forward_work {
     uint8_t *correct;
 } forward_work;
 
-static void find_label(const mlm__cross_entropy *layer, size_t m, block at, const real *logits,
-    real maximum)
+static void find_label(
+    const mlm__cross_entropy *layer, size_t m, block at, const real *logits, real maximum)
 {
     const size_t label = (size_t)layer->labels[m];
     if (label < at.first || label >= at.first + at.width)
@@ -101,8 +101,8 @@ static void group_piece(void *context, size_t piece, int32_t thread)
                 layer->sums[m * block_count(layer->cut) + at.index] = 0;
             }
         } else if (layer->exponentials) {
-            block_rows(work, at, (mlm__row_range){0, layer->M},
-                layer->exponentials + layer->M * at.first);
+            block_rows(
+                work, at, (mlm__row_range){0, layer->M}, layer->exponentials + layer->M * at.first);
         } else {
             for (size_t i = 0; i < mlm__pieces_of(layer->M); i++)
                 block_rows(work, at, mlm__rows_of_piece(layer->M, i),
@@ -140,8 +140,8 @@ static void combine_piece(void *context, size_t piece, int32_t thread)
     }
 }
 
-void mlm__cross_entropy_forward(const mlm__compute *compute, const mlm__cross_entropy *layer,
-    double *losses, uint8_t *correct)
+void mlm__cross_entropy_forward(
+    const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses, uint8_t *correct)
 {
     forward_work work = {compute, layer, losses, correct};
     mlm__parallel(compute->runtime, layer->cut.groups, group_piece, &work);
@@ -200,8 +200,8 @@ static void sum_parts_piece(void *context, size_t piece, int32_t thread)
     (void)thread;
     memcpy(work->dz + at, work->parts + at, count * sizeof(real));
     for (size_t g = 1; g < layer->cut.groups; g++)
-        work->compute->kernels->add(count, work->parts + g * layer->M * layer->H + at,
-            work->dz + at);
+        work->compute->kernels->add(
+            count, work->parts + g * layer->M * layer->H + at, work->dz + at);
 }
 
 void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_entropy *layer,

@@ -15,14 +15,14 @@ mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V);
 typedef struct mlm__cross_entropy {
     size_t M, H;
     mlm__vocabulary_cut cut;
-    mlm__weights decoder;   /* word_embeddings [V,H], cls.predictions.bias [V] */
-    const real *z;          /* [M,H] of the prediction head */
-    const int32_t *labels;  /* [M] */
+    mlm__weights decoder;  /* word_embeddings [V,H], cls.predictions.bias [V] */
+    const real *z;         /* [M,H] of the prediction head */
+    const int32_t *labels; /* [M] */
     /* One number a row and block; blocks = groups blocks_a_group. */
-    real *maxima;           /* [M,blocks] */
-    real *sums;             /* [M,blocks] */
-    real *label_logits;     /* [M] */
-    uint8_t *label_leads;   /* [M] no lower id of the label's block has as high a logit */
+    real *maxima;         /* [M,blocks] */
+    real *sums;           /* [M,blocks] */
+    real *label_logits;   /* [M] */
+    uint8_t *label_leads; /* [M] no lower id of the label's block has as high a logit */
     /* [M,V], in blocks of columns one after the other: exp(logit - the row's maximum in the block),
        kept for backward. NULL: none is kept. */
     real *exponentials;
@@ -36,8 +36,8 @@ size_t mlm__cross_entropy_scratch(mlm__vocabulary_cut cut);
    correct[m] = labels[m] is the first of the largest logits
      losses, correct [M]
    torch.nn.functional.cross_entropy without reduction. */
-void mlm__cross_entropy_forward(const mlm__compute *compute, const mlm__cross_entropy *layer,
-    double *losses, uint8_t *correct);
+void mlm__cross_entropy_forward(
+    const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses, uint8_t *correct);
 
 /* After forward with exponentials, which become dlogits = scale (p - 1 at the label):
    dz = dlogits E   dE += dlogits^T z   dbias += sum of dlogits over rows

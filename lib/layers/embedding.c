@@ -29,8 +29,8 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
         kernels->residual(H, layer->word + (size_t)layer->input_ids[i] * H, NULL,
             layer->type + type_of(layer, i) * H, sum);
         kernels->add(H, layer->position + (size_t)layer->place[i] * H, sum);
-        layer->kept.moments[i] = kernels->layer_norm(H, sum, layer->norm.weight, layer->norm.bias,
-            (real)layer->eps, out);
+        layer->kept.moments[i] = kernels->layer_norm(
+            H, sum, layer->norm.weight, layer->norm.bias, (real)layer->eps, out);
         const real *multipliers =
             mlm__dropper_row(layer->dropper, kernels, MLM__SITE_EMBEDDINGS, i, H, room);
         if (multipliers)
@@ -110,10 +110,10 @@ void mlm__embedding_backward(const mlm__compute *compute, const mlm__embedding *
     real *dsum, const mlm__embedding_gradients *into)
 {
     backward_work work = {compute, layer, dout, dsum, into};
-    const mlm__norm_gradient norm = {layer->N, layer->H, layer->kept.sum, layer->kept.moments, dout,
-        into->norm};
+    const mlm__norm_gradient norm = {
+        layer->N, layer->H, layer->kept.sum, layer->kept.moments, dout, into->norm};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), norm_backward_piece, &work);
     mlm__parameter_gradients(compute, NULL, 0, &norm, 1);
-    mlm__parallel(compute->runtime, (layer->H + TABLE_COLUMNS - 1) / TABLE_COLUMNS, table_piece,
-        &work);
+    mlm__parallel(
+        compute->runtime, (layer->H + TABLE_COLUMNS - 1) / TABLE_COLUMNS, table_piece, &work);
 }

@@ -5,13 +5,13 @@
 #include "layers/layer_norm.h"
 
 typedef struct mlm__embedding {
-    size_t N, H, types;           /* types: type_vocab_size */
+    size_t N, H, types; /* types: type_vocab_size */
     int32_t pad_token_id;
     double eps;
     const mlm__dropper *dropper;
     const int32_t *input_ids;      /* [N] */
     const int32_t *token_type_ids; /* [N], or NULL: all 0 */
-    const int32_t *place;          /* [N] place of each token within its sequence: its position id */
+    const int32_t *place; /* [N] place of each token within its sequence: its position id */
     const real *word, *position, *type; /* word_embeddings [V,H] and so on */
     mlm__weights norm;
     mlm__residual_norm kept;

@@ -29,8 +29,8 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
         y, layer->x, &layer->kept, work->out, room);
 }
 
-void mlm__feed_forward_forward(const mlm__compute *compute, const mlm__feed_forward *layer,
-    real *out)
+void mlm__feed_forward_forward(
+    const mlm__compute *compute, const mlm__feed_forward *layer, real *out)
 {
     forward_work work = {compute, layer, out};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), forward_piece, &work);
@@ -54,12 +54,12 @@ static void backward_piece(void *context, size_t piece, int32_t thread)
     (void)thread;
     mlm__residual_norm_rows_backward(compute, layer->norm.weight, layer->dropper, layer->site, rows,
         H, work->dout, &layer->kept, work->dx, work->dproj);
-    mlm__linear_rows_backward(compute, layer->output.weight, rows.count, I, H, work->dproj + h,
-        false, work->dup + i);
-    compute->kernels->activate_backward(layer->act, rows.count * I, layer->up + i, work->dup + i,
-        work->act + i);
-    mlm__linear_rows_backward(compute, layer->intermediate.weight, rows.count, H, I, work->dup + i,
-        true, work->dx + h);
+    mlm__linear_rows_backward(
+        compute, layer->output.weight, rows.count, I, H, work->dproj + h, false, work->dup + i);
+    compute->kernels->activate_backward(
+        layer->act, rows.count * I, layer->up + i, work->dup + i, work->act + i);
+    mlm__linear_rows_backward(
+        compute, layer->intermediate.weight, rows.count, H, I, work->dup + i, true, work->dx + h);
 }
 
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,

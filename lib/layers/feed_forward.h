@@ -25,10 +25,12 @@ size_t mlm__feed_forward_scratch(size_t H, size_t I);
    out = LayerNorm(x + dropout(act(up) W2^T + b2))
      out [N,H], may be x
    Vaswani et al. 2017, eq. 2; activation and places of dropout as in Devlin et al. 2019. */
-void mlm__feed_forward_forward(const mlm__compute *compute, const mlm__feed_forward *layer,
-    real *out);
+void mlm__feed_forward_forward(
+    const mlm__compute *compute, const mlm__feed_forward *layer, real *out);
 
-/* dproj = dLayerNorm(dout) with dropout   dup = (dproj W2) act'(up)   dx = dLayerNorm(dout) + dup W1
+/* dproj = dLayerNorm(dout) with dropout
+   dup = (dproj W2) act'(up)
+   dx = dLayerNorm(dout) + dup W1
      dout, dx, dproj [N,H]; dup, act [N,I], act = act(up) again: for the gradients of the weights */
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,
     const real *dout, real *dproj, real *dup, real *act, real *dx);

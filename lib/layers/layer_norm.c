@@ -12,8 +12,8 @@ void mlm__residual_norm_rows(const mlm__compute *compute, mlm__weights weights, 
         real *sum = kept->sum + i * H;
         kernels->residual(H, residual + i * H, mlm__dropper_row(dropper, kernels, site, i, H, room),
             y + r * H, sum);
-        kept->moments[i] = kernels->layer_norm(H, sum, weights.weight, weights.bias, (real)eps,
-            out + i * H);
+        kept->moments[i] =
+            kernels->layer_norm(H, sum, weights.weight, weights.bias, (real)eps, out + i * H);
     }
 }
 
@@ -24,8 +24,8 @@ void mlm__residual_norm_rows_backward(const mlm__compute *compute, const real *w
     const mlm__kernels *kernels = compute->kernels;
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         real *dsum = dresidual + i * H, *dyi = dy + i * H;
-        kernels->layer_norm_backward(H, kept->sum + i * H, kept->moments[i], weight, dout + i * H,
-            dsum);
+        kernels->layer_norm_backward(
+            H, kept->sum + i * H, kept->moments[i], weight, dout + i * H, dsum);
         if (mlm__dropper_row(dropper, kernels, site, i, H, dyi))
             kernels->product(H, dsum, dyi);
         else

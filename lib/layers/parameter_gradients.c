@@ -2,8 +2,8 @@
 
 enum { NORM_COLUMNS = 64 };
 
-/* Sides of a tile: large tiles share the packing of their operands, small weights need several tiles
-   for several threads. */
+/* Sides of a tile: large tiles share the packing of their operands, small weights need several
+   tiles for several threads. */
 enum { TILE_SMALL = 128, TILE_LARGE = 256, LARGE_WEIGHT = 512 * 512 };
 
 typedef struct gradients_work {
@@ -34,8 +34,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void linear_tile(const mlm__kernels *kernels, const mlm__linear_gradient *linear,
-    size_t tile)
+static void linear_tile(
+    const mlm__kernels *kernels, const mlm__linear_gradient *linear, size_t tile)
 {
     const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
     const size_t o = tile / across * side, k = tile % across * side;
@@ -46,12 +46,11 @@ static void linear_tile(const mlm__kernels *kernels, const mlm__linear_gradient 
         kernels->column_sums(linear->N, O, linear->dy + o, linear->O, linear->into.bias + o);
 }
 
-static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm,
-    size_t block)
+static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm, size_t block)
 {
     const size_t h = block * NORM_COLUMNS;
-    kernels->norm_column_sums(norm->N, least(NORM_COLUMNS, norm->H - h), norm->x + h,
-        norm->moments, norm->dy + h, norm->H, norm->into.weight + h, norm->into.bias + h);
+    kernels->norm_column_sums(norm->N, least(NORM_COLUMNS, norm->H - h), norm->x + h, norm->moments,
+        norm->dy + h, norm->H, norm->into.weight + h, norm->into.bias + h);
 }
 
 static void gradients_piece(void *context, size_t piece, int32_t thread)

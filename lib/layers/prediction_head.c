@@ -28,12 +28,11 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     kernels->activate(layer->act, rows.count * H, up, act);
     for (size_t r = 0; r < rows.count; r++)
         layer->kept.moments[rows.first + r] = kernels->layer_norm(H, act + r * H,
-            layer->norm.weight, layer->norm.bias, (real)layer->eps,
-            work->z + (rows.first + r) * H);
+            layer->norm.weight, layer->norm.bias, (real)layer->eps, work->z + (rows.first + r) * H);
 }
 
-void mlm__prediction_head_forward(const mlm__compute *compute, const mlm__prediction_head *layer,
-    const real *hidden, real *z)
+void mlm__prediction_head_forward(
+    const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z)
 {
     forward_work work = {compute, layer, hidden, z};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), forward_piece, &work);
@@ -60,8 +59,8 @@ static void backward_piece(void *context, size_t piece, int32_t thread)
             layer->norm.weight, work->dz + i * H, work->dup + i * H);
     /* dx is only room here: act(up) is in kept.sum already. */
     kernels->activate_backward(layer->act, rows.count * H, layer->up + at, work->dup + at, dx);
-    mlm__linear_rows_backward(work->compute, layer->transform.weight, rows.count, H, H,
-        work->dup + at, false, dx);
+    mlm__linear_rows_backward(
+        work->compute, layer->transform.weight, rows.count, H, H, work->dup + at, false, dx);
     for (size_t r = 0; r < rows.count; r++)
         kernels->add(H, dx + r * H, work->dhidden + (size_t)layer->rows[rows.first + r] * H);
 }
@@ -73,7 +72,6 @@ void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__predi
     backward_work work = {compute, layer, dz, dup, dhidden};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), backward_piece, &work);
     const size_t M = layer->M, H = layer->H;
-    mlm__parameter_gradients(compute,
-        &(mlm__linear_gradient){M, H, H, layer->x, dup, transform}, 1,
+    mlm__parameter_gradients(compute, &(mlm__linear_gradient){M, H, H, layer->x, dup, transform}, 1,
         &(mlm__norm_gradient){M, H, layer->kept.sum, layer->kept.moments, dz, norm}, 1);
 }

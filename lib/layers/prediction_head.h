@@ -1,4 +1,4 @@
-/* What stands between a hidden state and the decoder: BertPredictionHeadTransform, on chosen rows. */
+/* Between hidden states and decoder: BertPredictionHeadTransform, on chosen rows. */
 #ifndef MLM_LAYERS_PREDICTION_HEAD_H
 #define MLM_LAYERS_PREDICTION_HEAD_H
 
@@ -12,15 +12,15 @@ typedef struct mlm__prediction_head {
     mlm__weights transform; /* weight [H,H], bias [H]: cls.predictions.transform.dense */
     mlm__weights norm;      /* cls.predictions.transform.LayerNorm */
     /* Kept for backward. */
-    real *x;                /* [M,H] the rows of hidden */
-    real *up;               /* [M,H] */
+    real *x;  /* [M,H] the rows of hidden */
+    real *up; /* [M,H] */
     mlm__residual_norm kept;
 } mlm__prediction_head;
 
 /* x = hidden[rows]   up = x W^T + b   z = LayerNorm(act(up))
      hidden [N,H]   z [M,H] */
-void mlm__prediction_head_forward(const mlm__compute *compute, const mlm__prediction_head *layer,
-    const real *hidden, real *z);
+void mlm__prediction_head_forward(
+    const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z);
 
 /* dup = dLayerNorm(dz) act'(up)   dhidden[rows] += dup W, and gradients of the parameters
      dz, dup [M,H]   dhidden [N,H]; no row may be there twice */

@@ -22,14 +22,14 @@ void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *
     compute->kernels->tanh(B * H, pooled, pooled);
 }
 
-void mlm__sentence_logits(const mlm__compute *compute, const mlm__sentence_head *layer,
-    const real *pooled, real *logits)
+void mlm__sentence_logits(
+    const mlm__compute *compute, const mlm__sentence_head *layer, const real *pooled, real *logits)
 {
     mlm__linear_rows(compute, layer->classifier, layer->B, layer->H, 2, pooled, logits);
 }
 
-void mlm__sentence_loss(size_t B, const int32_t *labels, double scale, real *logits,
-    double *losses, uint8_t *correct)
+void mlm__sentence_loss(
+    size_t B, const int32_t *labels, double scale, real *logits, double *losses, uint8_t *correct)
 {
     for (size_t b = 0; b < B; b++) {
         real *row = logits + 2 * b;
@@ -59,8 +59,8 @@ void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentenc
     for (size_t i = 0; i < B * H; i++)
         dpooled[i] *= 1 - pooled[i] * pooled[i];
     for (size_t b = 0; b < B; b++) {
-        mlm__linear_rows_backward(compute, layer->pooler.weight, 1, H, H, dpooled + b * H, false,
-            dx);
+        mlm__linear_rows_backward(
+            compute, layer->pooler.weight, 1, H, H, dpooled + b * H, false, dx);
         compute->kernels->add(H, dx, dhidden + first_row(layer, b) * H);
     }
     const mlm__linear_gradient gradients[2] = {

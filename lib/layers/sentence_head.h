@@ -6,8 +6,9 @@
 
 typedef struct mlm__sentence_head {
     size_t B, H;
-    const int32_t *offsets;  /* [B+1]; the first token of sequence b is row offsets[b] - offsets[0] */
-    mlm__weights pooler;     /* weight [H,H], bias [H]: bert.pooler.dense */
+    const int32_t
+        *offsets;        /* [B+1]; the first token of sequence b is row offsets[b] - offsets[0] */
+    mlm__weights pooler; /* weight [H,H], bias [H]: bert.pooler.dense */
     mlm__weights classifier; /* weight [2,H], bias [2]: cls.seq_relationship */
 } mlm__sentence_head;
 
@@ -17,15 +18,15 @@ void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *
     const real *hidden, real *x, real *pooled);
 
 /* logits [B,2] = pooled Wc^T + bc. */
-void mlm__sentence_logits(const mlm__compute *compute, const mlm__sentence_head *layer,
-    const real *pooled, real *logits);
+void mlm__sentence_logits(
+    const mlm__compute *compute, const mlm__sentence_head *layer, const real *pooled, real *logits);
 
 /* losses[b] = log(exp(l0) + exp(l1)) - l[label]; correct[b] = the label is the first of the
    larger logits; then logits become dlogits = scale (p - 1 at the label). Where a label is
    negative, loss, correct and gradient are 0.
      logits [B,2]   labels, losses, correct [B] */
-void mlm__sentence_loss(size_t B, const int32_t *labels, double scale, real *logits,
-    double *losses, uint8_t *correct);
+void mlm__sentence_loss(
+    size_t B, const int32_t *labels, double scale, real *logits, double *losses, uint8_t *correct);
 
 /* dlogits [B,2] to dpooled = dlogits Wc (1 - pooled^2), dhidden[first tokens] += dpooled Wp, and
    gradients of the parameters

@@ -20,8 +20,8 @@ typedef struct model {
 static const model models[] = {{"tiny", 8000, 128, 2}, {"mini", 8000, 256, 4},
     {"small", 8000, 512, 4}, {"medium", 8000, 512, 8}, {"base", 30522, 768, 12}};
 
-static int32_t *batch_of(const mlm__layout *layout, int32_t N, mlm_runtime *runtime,
-    int32_t **labels)
+static int32_t *batch_of(
+    const mlm__layout *layout, int32_t N, mlm_runtime *runtime, int32_t **labels)
 {
     mlm__random_stream stream =
         mlm__random_stream_make(mlm__random_key_make(1, MLM__RANDOM_MASK, 0), 0, 0);
@@ -82,8 +82,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < layout->count; i++)
         for (size_t j = 0; j < layout->parameters[i].count; j++)
             parameters[layout->parameters[i].offset + j] =
-                layout->parameters[i].init == MLM__INIT_ONES ? 1
-                : (real)(0.07 * mlm__random_double(&stream) - 0.035);
+                layout->parameters[i].init == MLM__INIT_ONES
+                    ? 1
+                    : (real)(0.07 * mlm__random_double(&stream) - 0.035);
 
     enum { TOKENS = 4096 };
     const int32_t B = TOKENS / T, N = B * T;
@@ -102,10 +103,14 @@ int main(int argc, char **argv)
         start = mlm__seconds();
         for (int32_t b = 0; b < B; b += chunk_B) {
             const int32_t end = b + chunk_B < B ? b + chunk_B : B;
-            const mlm__chunk chunk = {.B = end - b, .N = (end - b) * T, .position = b,
-                .offsets = offsets + b, .input_ids = ids + b * T, .labels = labels + b * T};
-            must(mlm__network_train(network, parameters, &chunk, &dropout, 1.0 / N, 0, gradients,
-                &sums));
+            const mlm__chunk chunk = {.B = end - b,
+                .N = (end - b) * T,
+                .position = b,
+                .offsets = offsets + b,
+                .input_ids = ids + b * T,
+                .labels = labels + b * T};
+            must(mlm__network_train(
+                network, parameters, &chunk, &dropout, 1.0 / N, 0, gradients, &sums));
         }
         const double step = mlm__seconds() - start;
         total += step;

@@ -21,8 +21,8 @@ typedef double function(double x);
 typedef void row(const mlm__kernels *kernels, const float *x, float *y);
 
 /* Largest error in ulps of the result, or in atol where that is more. */
-static double largest_error(row *actual, function *expected, double low, double high, double atol,
-    double *where)
+static double largest_error(
+    row *actual, function *expected, double low, double high, double atol, double *where)
 {
     static float x[COUNT], y[COUNT];
     const mlm__kernels *kernels = mlm__kernels_get();
@@ -182,8 +182,8 @@ START_TEST(layer_norm_is_accurate)
     for (int i = 0; i < H; i++)
         variance += ((double)x[i] - mean) * ((double)x[i] - mean) / H;
     for (int i = 0; i < H; i++)
-        expected[i] = ((double)x[i] - mean) / sqrt(variance + 1e-12) * (double)weight[i] +
-                      (double)bias[i];
+        expected[i] =
+            ((double)x[i] - mean) / sqrt(variance + 1e-12) * (double)weight[i] + (double)bias[i];
     mlm__kernels_get()->layer_norm(H, x, weight, bias, 1e-12f, y);
     assert_close_f32(y, expected, H, 0, _i == 0 ? 5e-7 : 2e-6, "layer norm");
 }
@@ -210,8 +210,8 @@ Suite *accuracy_suite(void)
     Suite *suite = suite_create("accuracy");
     TCase *tests = tcase_create("functions");
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, function_is_accurate, 0,
-        (int)(sizeof functions / sizeof functions[0]));
+    tcase_add_loop_test(
+        tests, function_is_accurate, 0, (int)(sizeof functions / sizeof functions[0]));
     tcase_add_test(tests, not_a_number_stays);
     tcase_add_loop_test(tests, layer_norm_is_accurate, 0, 2);
     tcase_add_test(tests, column_sums_are_accurate);

@@ -12,8 +12,8 @@ static int kept(const mlm__dropout_row *from, size_t n, size_t column)
     const uint32_t groups = (uint32_t)((n + 63) / 64), g = (uint32_t)(column / 64);
     const uint32_t r = (uint32_t)(column % 64);
     uint32_t word[4];
-    mlm__random_block(from->key, from->position, from->site, (from->row * groups + g) * 8 + r % 8,
-        word);
+    mlm__random_block(
+        from->key, from->position, from->site, (from->row * groups + g) * 8 + r % 8, word);
     const uint32_t number = r / 8 % 2 ? word[r / 16] >> 16 : word[r / 16] & 0xffff;
     return number >= from->threshold;
 }
@@ -22,7 +22,11 @@ START_TEST(map_is_as_described)
 {
     const size_t n = (size_t)_i;
     const mlm__dropout_row from = {.key = mlm__random_key_make(77, MLM__RANDOM_DROPOUT, 1234567),
-        .position = INT64_C(0x123456789), .site = 9, .row = 511, .threshold = 20000, .scale = 1.5f};
+        .position = INT64_C(0x123456789),
+        .site = 9,
+        .row = 511,
+        .threshold = 20000,
+        .scale = 1.5f};
     for (size_t v = 0; mlm__kernels_variant(v); v++) {
         float multipliers[MOST + 1];
         multipliers[n] = -7;
@@ -41,7 +45,8 @@ START_TEST(share_is_the_probability)
     static const double probability[] = {0.0, 1.0 / 65536, 0.1, 0.5, 0.9};
     enum { ROWS = 4000, WIDTH = 256 };
     mlm__dropout_row from = {.key = mlm__random_key_make(3, MLM__RANDOM_DROPOUT, 0),
-        .threshold = (uint32_t)lround(probability[_i] * 65536), .scale = 1};
+        .threshold = (uint32_t)lround(probability[_i] * 65536),
+        .scale = 1};
     double dropped = 0;
     for (uint32_t row = 0; row < ROWS; row++) {
         float multipliers[WIDTH];
@@ -61,15 +66,31 @@ START_TEST(masks_are_independent)
     enum { WIDTH = 8192 };
     static float one[WIDTH], other[WIDTH];
     mlm__dropout_row from = {.key = mlm__random_key_make(3, MLM__RANDOM_DROPOUT, 0),
-        .position = 6, .site = 2, .row = 1, .threshold = 32768, .scale = 1};
+        .position = 6,
+        .site = 2,
+        .row = 1,
+        .threshold = 32768,
+        .scale = 1};
     mlm__kernels_get()->dropout(&from, WIDTH, one);
     switch (_i) {
-    case 0: from.row++; break;
-    case 1: from.site++; break;
-    case 2: from.position++; break;
-    case 3: from.position += INT64_C(1) << 32; break;
-    case 4: from.key = mlm__random_key_make(3, MLM__RANDOM_DROPOUT, 1); break;
-    default: from.key = mlm__random_key_make(4, MLM__RANDOM_DROPOUT, 0); break;
+    case 0:
+        from.row++;
+        break;
+    case 1:
+        from.site++;
+        break;
+    case 2:
+        from.position++;
+        break;
+    case 3:
+        from.position += INT64_C(1) << 32;
+        break;
+    case 4:
+        from.key = mlm__random_key_make(3, MLM__RANDOM_DROPOUT, 1);
+        break;
+    default:
+        from.key = mlm__random_key_make(4, MLM__RANDOM_DROPOUT, 0);
+        break;
     }
     mlm__kernels_get()->dropout(&from, WIDTH, other);
     int equal = 0;

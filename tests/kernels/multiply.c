@@ -24,8 +24,8 @@ static float *random_matrix(size_t rows, size_t stride, uint32_t site)
     return matrix;
 }
 
-static void check_product(const size_t shape[3], bool transpose_a, bool transpose_b, float alpha,
-    float beta)
+static void check_product(
+    const size_t shape[3], bool transpose_a, bool transpose_b, float alpha, float beta)
 {
     const size_t m = shape[0], n = shape[1], k = shape[2];
     const size_t lda = (transpose_a ? m : k) + PADDING, ldb = (transpose_b ? k : n) + PADDING;
@@ -47,8 +47,8 @@ static void check_product(const size_t shape[3], bool transpose_a, bool transpos
         for (size_t j = 0; j < n; j++)
             c[i * ldc + j] = NAN; /* must not be read */
     mlm__blas_begin();
-    mlm__kernels_get()->multiply(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c,
-        ldc);
+    mlm__kernels_get()->multiply(
+        transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     mlm__blas_end();
     assert_close_f32(c, expected, m * ldc, 1e-6, 2e-7 * sqrt((double)k) * 4, "product");
     free(a);

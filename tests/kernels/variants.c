@@ -70,8 +70,12 @@ static void compute(const mlm__kernels *k, size_t n, size_t offset, results *r)
         moments[i] = (mlm__moments){(real)0.01 * (real)i, 1 + (real)0.02 * (real)i};
     real *dweight = next(r, x, n), *dbias = next(r, y, n);
     k->norm_column_sums(ROWS, n, columns, moments, columns, n, dweight, dbias);
-    const mlm__dropout_row from = {.key = {{1, 2}}, .position = 3, .site = 4, .row = 5,
-        .threshold = 30000, .scale = (real)1.8};
+    const mlm__dropout_row from = {.key = {{1, 2}},
+        .position = 3,
+        .site = 4,
+        .row = 5,
+        .threshold = 30000,
+        .scale = (real)1.8};
     k->dropout(&from, n, next(r, x, n));
 }
 
@@ -86,8 +90,7 @@ START_TEST(variants_agree)
             compute(kernels, n, offset, &actual);
             ck_assert_uint_eq(actual.count, expected.count);
             for (size_t i = 0; i < actual.count; i++)
-                ck_assert_msg(
-                    memcmp(actual.value[i], expected.value[i], n * sizeof(real)) == 0,
+                ck_assert_msg(memcmp(actual.value[i], expected.value[i], n * sizeof(real)) == 0,
                     "%s, %zu numbers at offset %zu: result %zu", kernels->name, n, offset, i);
         }
 }

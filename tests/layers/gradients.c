@@ -48,15 +48,15 @@ static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropo
             largest = fmax(largest, fabs(expected));
             error = fmax(error, fabs(gradients[p->offset + j] - expected));
         }
-        ck_assert_msg(error <= 1e-8 * fmax(largest, 1), "%s: largest %g, error %g", p->name,
-            largest, error);
+        ck_assert_msg(
+            error <= 1e-8 * fmax(largest, 1), "%s: largest %g, error %g", p->name, largest, error);
     }
     free(gradients);
     test_model_free(&model);
 }
 
-static const mlm__dropout none = {0}, some = {.hidden = 0.3, .attention = 0.2, .seed = 5,
-    .step = 3};
+static const mlm__dropout none = {0},
+                          some = {.hidden = 0.3, .attention = 0.2, .seed = 5, .step = 3};
 
 START_TEST(without_dropout)
 {

@@ -12,8 +12,8 @@ static const int32_t offsets[SEQUENCES + 1] = {0, 1, 6, 15};
 /* With the padding token 0 in the middle, a token twice, and the last of the vocabulary. */
 static const int32_t input_ids[TOKENS] = {2, 7, 36, 0, 7, 3, 9, 9, 11, 30, 4, 5, 36, 1, 2};
 static const int32_t token_type_ids[TOKENS] = {0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1};
-static const int32_t labels[TOKENS] = {5, -100, 36, -100, 0, -100, 9, -100, -100, 17, -100, 3,
-    -100, -100, 2};
+static const int32_t labels[TOKENS] = {
+    5, -100, 36, -100, 0, -100, 9, -100, -100, 17, -100, 3, -100, -100, 2};
 static const int32_t sentence_labels[SEQUENCES] = {1, -100, 0};
 
 mlm_encoder_config test_config(int32_t act, int32_t sentence_head)
@@ -63,8 +63,13 @@ test_model test_model_make(const mlm_encoder_config *config, int32_t threads)
     fill(model.layout, model.parameters);
     assert_ok(mlm__network_create(model.runtime, model.layout, &model.network));
     assert_ok(mlm__network_reserve(model.network, TOKENS, SEQUENCES, LONGEST, 1));
-    model.chunk = (mlm__chunk){.B = SEQUENCES, .N = TOKENS, .position = 41, .offsets = offsets,
-        .input_ids = input_ids, .token_type_ids = token_type_ids, .labels = labels,
+    model.chunk = (mlm__chunk){.B = SEQUENCES,
+        .N = TOKENS,
+        .position = 41,
+        .offsets = offsets,
+        .input_ids = input_ids,
+        .token_type_ids = token_type_ids,
+        .labels = labels,
         .sentence_labels = sentence_labels};
     return model;
 }
@@ -78,8 +83,8 @@ void test_model_free(test_model *model)
     mlm_runtime_free(model->runtime);
 }
 
-mlm__sums test_model_train(test_model *model, const mlm__dropout *dropout, double loss_scale,
-    double sentence_scale)
+mlm__sums test_model_train(
+    test_model *model, const mlm__dropout *dropout, double loss_scale, double sentence_scale)
 {
     mlm__sums sums = {0};
     memset(model->gradients, 0, model->layout->size * sizeof(real));

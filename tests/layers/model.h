@@ -20,7 +20,7 @@ test_model test_model_make(const mlm_encoder_config *config, int32_t threads);
 void test_model_free(test_model *model);
 
 /* Losses with these scales; gradients are zeroed first. */
-mlm__sums test_model_train(test_model *model, const mlm__dropout *dropout, double loss_scale,
-    double sentence_scale);
+mlm__sums test_model_train(
+    test_model *model, const mlm__dropout *dropout, double loss_scale, double sentence_scale);
 
 #endif

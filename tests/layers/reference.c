@@ -11,8 +11,8 @@
 #include "layers/suites.h"
 #include "support/support.h"
 
-/* The largest error allowed, relative to the largest number of the tensor. Sums here have at most 40
-   terms; a float's rounding is 6e-8. */
+/* The largest error allowed, relative to the largest number of the tensor. Sums here have at most
+   40 terms; a float's rounding is 6e-8. */
 #ifdef MLM_REAL_DOUBLE
 static const double TOLERANCE = 1e-13;
 #else
@@ -78,8 +78,8 @@ START_TEST(inference_is_pytorchs)
     fixtures f = fixtures_open(model.runtime, _i);
     real hidden[(L + 1) * N * H], logits[N * V], pooled[B * H], sentence_logits[B * 2];
     for (int32_t l = 0; l <= L; l++)
-        assert_ok(mlm__network_forward(model.network, model.parameters, &model.chunk, l,
-            hidden + l * N * H));
+        assert_ok(mlm__network_forward(
+            model.network, model.parameters, &model.chunk, l, hidden + l * N * H));
     check(&f, "hidden", hidden, (L + 1) * N * H);
     const real *last = hidden + L * N * H;
     int32_t rows[N], labelled[M], labels[M], m = 0;
@@ -96,8 +96,8 @@ START_TEST(inference_is_pytorchs)
     double losses[M];
     real as_real[M];
     uint8_t correct[M];
-    assert_ok(mlm__network_losses(model.network, model.parameters, last, labelled, labels, M,
-        losses, correct));
+    assert_ok(mlm__network_losses(
+        model.network, model.parameters, last, labelled, labels, M, losses, correct));
     for (m = 0; m < M; m++) {
         int32_t best = 0;
         for (int32_t v = 1; v < V; v++)
@@ -109,8 +109,8 @@ START_TEST(inference_is_pytorchs)
     check(&f, "losses", as_real, M);
     assert_ok(mlm__network_pooled(model.network, model.parameters, &model.chunk, last, pooled));
     check(&f, "pooled", pooled, B * H);
-    assert_ok(mlm__network_sentence_logits(model.network, model.parameters, pooled, B,
-        sentence_logits));
+    assert_ok(
+        mlm__network_sentence_logits(model.network, model.parameters, pooled, B, sentence_logits));
     check(&f, "sentence_logits", sentence_logits, B * 2);
     fixtures_close(&f);
     test_model_free(&model);

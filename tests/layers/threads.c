@@ -8,8 +8,8 @@
 #include "layers/suites.h"
 #include "support/support.h"
 
-/* Large enough that every loop has several pieces and a remainder: 300 tokens, sequences longer than
-   attention's block of rows, several groups and blocks of the vocabulary. */
+/* Large enough that every loop has several pieces and a remainder: 300 tokens, sequences longer
+   than attention's block of rows, several groups and blocks of the vocabulary. */
 enum { V = 9001, H = 72, B = 4, N = 300, T = 150 };
 static const int32_t offsets[B + 1] = {0, 150, 150 + 133, 150 + 133 + 1, N};
 
@@ -31,8 +31,8 @@ static batch random_batch(void)
     for (int32_t i = 0; i < N; i++) {
         it.ids[i] = (int32_t)mlm__random_below(&stream, V);
         it.types[i] = (int32_t)mlm__random_below(&stream, 2);
-        it.labels[i] = mlm__random_below(&stream, 2) ? (int32_t)mlm__random_below(&stream, V)
-                                                     : MLM_NO_LABEL;
+        it.labels[i] =
+            mlm__random_below(&stream, 2) ? (int32_t)mlm__random_below(&stream, V) : MLM_NO_LABEL;
     }
     for (int32_t b = 0; b < B; b++)
         it.sentence_labels[b] = b % 2;
@@ -57,16 +57,21 @@ static outcome run(int32_t threads)
     const mlm_encoder_config config = large_config();
     test_model model = test_model_make(&config, threads);
     const batch it = random_batch();
-    model.chunk = (mlm__chunk){.B = B, .N = N, .position = 100, .offsets = offsets,
-        .input_ids = it.ids, .token_type_ids = it.types, .labels = it.labels,
+    model.chunk = (mlm__chunk){.B = B,
+        .N = N,
+        .position = 100,
+        .offsets = offsets,
+        .input_ids = it.ids,
+        .token_type_ids = it.types,
+        .labels = it.labels,
         .sentence_labels = it.sentence_labels};
     assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
     outcome result = {.size = model.layout->size};
     result.hidden = malloc(N * H * sizeof(real));
     result.gradients = malloc(model.layout->size * sizeof(real));
     ck_assert(result.hidden && result.gradients);
-    assert_ok(mlm__network_forward(model.network, model.parameters, &model.chunk, 2,
-        result.hidden));
+    assert_ok(
+        mlm__network_forward(model.network, model.parameters, &model.chunk, 2, result.hidden));
     result.sums = test_model_train(&model, &dropout, 0.01, 0.02);
     memcpy(result.gradients, model.gradients, model.layout->size * sizeof(real));
     test_model_free(&model);
@@ -103,15 +108,20 @@ START_TEST(masks_follow_the_position)
     mlm__sums sums = {0}, other = {0};
     for (int32_t b = 0; b < B; b++) {
         const int32_t first = offsets[b];
-        mlm__chunk chunk = {.B = 1, .N = offsets[b + 1] - first, .position = 100 + b,
-            .offsets = offsets + b, .input_ids = it.ids + first, .token_type_ids = it.types + first,
-            .labels = it.labels + first, .sentence_labels = it.sentence_labels + b};
-        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
-            model.gradients, &sums));
+        mlm__chunk chunk = {.B = 1,
+            .N = offsets[b + 1] - first,
+            .position = 100 + b,
+            .offsets = offsets + b,
+            .input_ids = it.ids + first,
+            .token_type_ids = it.types + first,
+            .labels = it.labels + first,
+            .sentence_labels = it.sentence_labels + b};
+        assert_ok(mlm__network_train(
+            model.network, model.parameters, &chunk, &dropout, 0.01, 0.02, model.gradients, &sums));
         mlm__dropout next = dropout;
         next.step++;
-        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &next, 0, 0,
-            model.gradients, &other));
+        assert_ok(mlm__network_train(
+            model.network, model.parameters, &chunk, &next, 0, 0, model.gradients, &other));
     }
     ck_assert_double_le(fabs(sums.loss - together.sums.loss), 1e-6 * sums.loss);
     ck_assert_double_ge(fabs(sums.loss - other.loss), 1e-5 * sums.loss);
@@ -142,15 +152,15 @@ START_TEST(any_number_of_labels)
         labels[i] = i * 11 % 37;
         rows[i] = i;
     }
-    model.chunk = (mlm__chunk){.B = 1, .N = LONG, .offsets = whole, .input_ids = ids,
-        .labels = labels};
+    model.chunk =
+        (mlm__chunk){.B = 1, .N = LONG, .offsets = whole, .input_ids = ids, .labels = labels};
     assert_ok(mlm__network_reserve(model.network, LONG, 1, LONG, 1));
     const mlm__dropout none = {0};
     mlm__sums sums = test_model_train(&model, &none, 1, 1);
     ck_assert_int_eq(sums.labels, LONG);
     assert_ok(mlm__network_forward(model.network, model.parameters, &model.chunk, 2, hidden));
-    assert_ok(mlm__network_losses(model.network, model.parameters, hidden, rows, labels, LONG,
-        losses, NULL));
+    assert_ok(mlm__network_losses(
+        model.network, model.parameters, hidden, rows, labels, LONG, losses, NULL));
     double loss = 0;
     for (int32_t i = 0; i < LONG; i++)
         loss += losses[i];
