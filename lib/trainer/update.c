@@ -90,8 +90,6 @@ static mlm_status train_waiting(mlm_trainer *trainer, const divisors *by, mlm__s
     mlm__parallel(trainer->runtime, trainer->pieces.count, clear_piece, trainer);
     for (size_t i = 0; i < trainer->waiting_count; i++) {
         mlm_batch batch = batch_of(trainer, &trainer->waiting[i]);
-        if (batch.B == 0)
-            continue;
         MLM__TRY(mlm__encoder_train(trainer->encoder, &batch, &dropout, loss_scale, sentence_scale,
             trainer->gradients, sums));
     }

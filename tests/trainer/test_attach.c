@@ -1,4 +1,5 @@
 /* What a run remembers of tokenizer, corpus and masker. */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,23 @@ START_TEST(differences_are_named)
 }
 END_TEST
 
+/* Written by a library that knew more. */
+START_TEST(what_only_the_checkpoint_knows_is_a_difference)
+{
+    assert_ok(attach(&from));
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    const char *path = test_path(checkpoint, "trainer.json");
+    json_t *root = json_load_file(path, 0, NULL);
+    json_t *corpus = json_object_get(json_object_get(root, "provenance"), "corpus");
+    ck_assert_int_eq(json_object_set_new(corpus, "window", json_integer(3)), 0);
+    ck_assert_int_eq(json_dump_file(root, path, 0), 0);
+    json_decref(root);
+    resume(usual);
+    assert_error(attach(&from), MLM_ERR_MISMATCH,
+        "corpus: window is unknown, the checkpoint was trained with 3");
+}
+END_TEST
+
 /* A run without a checkpoint may change its sources. */
 START_TEST(before_a_resume_anything_may_be_attached)
 {
@@ -265,6 +283,7 @@ Suite *attach_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, resumed_from_text_is_uninterrupted);
     tcase_add_test(tests, differences_are_named);
+    tcase_add_test(tests, what_only_the_checkpoint_knows_is_a_difference);
     tcase_add_test(tests, before_a_resume_anything_may_be_attached);
     tcase_add_test(tests, attached_handles_are_kept);
     tcase_add_test(tests, what_is_not_attached_again_stays);

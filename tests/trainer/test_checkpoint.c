@@ -11,6 +11,7 @@
 
 #include "files/folder.h"
 #include "support/support.h"
+#include "trainer/trainer.h"
 #include "trainer_suites.h"
 #include "training.h"
 
@@ -184,13 +185,10 @@ START_TEST(options_come_back_as_they_were)
     options.seed = UINT64_MAX - 4;
     mlm_trainer *other;
     assert_ok(mlm_trainer_create(NULL, encoder, &options, &other));
-    training_updates(other, 5);
     assert_ok(mlm_trainer_save(other, checkpoint));
-    go_on_from_checkpoint(NULL);
-    assert_ok(mlm_trainer_save(other, straight));
-    assert_ok(mlm_trainer_save(trainer, cut));
-    assert_same_checkpoint(straight, cut);
     mlm_trainer_free(other);
+    go_on_from_checkpoint(NULL);
+    ck_assert_mem_eq(&trainer->options, &options, sizeof options);
 }
 END_TEST
 
@@ -447,6 +445,7 @@ START_TEST(another_model_is_a_mismatch)
     mlm_trainer *other = training_trainer(NULL, wider);
     assert_ok(mlm_trainer_save(other, checkpoint));
     refused(MLM_ERR_MISMATCH, "hidden_size is 16");
+    training_updates(trainer, 3);
 
     /* Its moments in place of ours, with their own size and hash: only the shapes are wrong. */
     assert_ok(mlm_trainer_save(other, elsewhere));

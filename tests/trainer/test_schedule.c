@@ -57,6 +57,19 @@ START_TEST(warmup_may_fill_the_run)
 }
 END_TEST
 
+START_TEST(decay_waits_for_the_warmup)
+{
+    mlm_trainer_options options;
+    mlm_trainer_options_init(&options, sizeof options);
+    options.lr_scheduler = MLM_LR_WARMUP_STABLE_DECAY;
+    options.learning_rate = 1;
+    options.warmup_steps = 96;
+    options.total_steps = 100;
+    ck_assert_double_eq(mlm__schedule_rate(&options, 96), 1);
+    ck_assert_double_eq(mlm__schedule_rate(&options, 97), 0.5);
+}
+END_TEST
+
 Suite *schedule_suite(void)
 {
     Suite *suite = suite_create("schedule");
@@ -64,6 +77,7 @@ Suite *schedule_suite(void)
     tcase_add_test(tests, rates_as_transformers);
     tcase_add_test(tests, nothing_is_learned_after_the_end);
     tcase_add_test(tests, warmup_may_fill_the_run);
+    tcase_add_test(tests, decay_waits_for_the_warmup);
     suite_add_tcase(suite, tests);
     return suite;
 }

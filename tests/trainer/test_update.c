@@ -214,6 +214,35 @@ START_TEST(dropout_is_the_config_s_unless_given)
 }
 END_TEST
 
+/* Nothing is learned at a rate of 0: only what is dropped differs. */
+static double loss_at_rate_0(mlm_trainer *of)
+{
+    mlm_batch batch = training_batch_make(&memory, 0, 5, true);
+    assert_ok(mlm_trainer_set_learning_rate(of, 0));
+    assert_ok(mlm_trainer_accumulate(of, &batch));
+    assert_ok(mlm_trainer_update(of, &metrics));
+    return metrics.loss;
+}
+
+START_TEST(dropout_follows_seed_and_step)
+{
+    double losses[3][2];
+    for (int32_t i = 0; i < 3; i++) {
+        mlm_trainer_options options = training_options();
+        options.seed = i < 2 ? 5 : 6;
+        options.hidden_dropout_prob = 0.3;
+        mlm_trainer *other;
+        assert_ok(mlm_trainer_create(NULL, encoder, &options, &other));
+        losses[i][0] = loss_at_rate_0(other);
+        losses[i][1] = loss_at_rate_0(other);
+        mlm_trainer_free(other);
+    }
+    ck_assert_mem_eq(losses[0], losses[1], sizeof losses[0]);
+    ck_assert_double_ne(losses[0][0], losses[0][1]);
+    ck_assert_double_ne(losses[0][0], losses[2][0]);
+}
+END_TEST
+
 START_TEST(a_set_rate_replaces_the_schedule)
 {
     assert_ok(mlm_trainer_set_learning_rate(trainer, 0.25));
@@ -412,6 +441,7 @@ Suite *update_suite(void)
     tcase_add_test(tests, gradient_is_the_one_before_clipping);
     tcase_add_test(tests, threads_do_not_change_a_byte);
     tcase_add_test(tests, dropout_is_the_config_s_unless_given);
+    tcase_add_test(tests, dropout_follows_seed_and_step);
     tcase_add_test(tests, a_set_rate_replaces_the_schedule);
     tcase_add_test(tests, observations_count_since_the_lowest);
     tcase_add_test(tests, a_loss_that_is_no_number_changes_nothing);
