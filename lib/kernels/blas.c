@@ -1,10 +1,16 @@
 #include "kernels/blas.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #if defined(MLM_BLAS_BLIS)
 
-#include <blis.h>
+#include <stdint.h>
+
+/* dim_t of <blis.h> is int64_t on 64-bit machines. That header wants OpenMP's, which not every
+   compiler that can use the library has. */
+extern int64_t bli_thread_get_num_threads(void);
+extern void bli_thread_set_num_threads(int64_t threads);
 
 static int threads_of_blas(void)
 {
@@ -48,11 +54,40 @@ const char *mlm__blas_name(void)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int users, threads_of_host;
 
-void mlm__blas_begin(void)
+/* A child of fork() has none of the threads that were computing, but the BLAS as they left it. */
+static bool forked_inside;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
 {
     pthread_mutex_lock(&lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+    forked_inside = forked_inside || users > 0;
+    users = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void mlm__blas_begin(void)
+{
+    pthread_once(&once, watch_forks);
+    pthread_mutex_lock(&lock);
     if (users++ == 0) {
-        threads_of_host = threads_of_blas();
+        if (!forked_inside)
+            threads_of_host = threads_of_blas();
+        forked_inside = false;
         if (threads_of_host != 1)
             set_threads_of_blas(1);
     }

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kernels/blas.h"
 #include "kernels/kernels.h"
@@ -68,10 +70,11 @@ START_TEST(product_is_right)
 END_TEST
 
 #ifdef MLM_BLAS_OPENBLAS
+extern int openblas_get_num_threads(void);
+extern void openblas_set_num_threads(int threads);
+
 START_TEST(threads_of_the_host_come_back)
 {
-    extern int openblas_get_num_threads(void);
-    extern void openblas_set_num_threads(int);
     const int before = openblas_get_num_threads();
     openblas_set_num_threads(2);
     const int host = openblas_get_num_threads();
@@ -80,6 +83,29 @@ START_TEST(threads_of_the_host_come_back)
     ck_assert_int_eq(openblas_get_num_threads(), 1);
     mlm__blas_end();
     ck_assert_int_eq(openblas_get_num_threads(), 1);
+    mlm__blas_end();
+    ck_assert_int_eq(openblas_get_num_threads(), host);
+    openblas_set_num_threads(before);
+}
+END_TEST
+
+/* As if another thread had been computing when the host forked. */
+START_TEST(threads_of_the_host_come_back_after_fork)
+{
+    const int before = openblas_get_num_threads();
+    openblas_set_num_threads(2);
+    const int host = openblas_get_num_threads();
+    mlm__blas_begin();
+    const pid_t child = fork();
+    if (child == 0) {
+        mlm__blas_begin();
+        const bool one = openblas_get_num_threads() == 1;
+        mlm__blas_end();
+        _exit(one && openblas_get_num_threads() == host ? 0 : 1);
+    }
+    int status = 1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
     mlm__blas_end();
     ck_assert_int_eq(openblas_get_num_threads(), host);
     openblas_set_num_threads(before);
@@ -101,6 +127,7 @@ Suite *multiply_suite(void)
     tcase_add_loop_test(tests, product_is_right, 0, 4 * SHAPES);
 #ifdef MLM_BLAS_OPENBLAS
     tcase_add_test(tests, threads_of_the_host_come_back);
+    tcase_add_test(tests, threads_of_the_host_come_back_after_fork);
 #endif
     tcase_add_test(tests, build_info_names_the_path_taken);
     suite_add_tcase(suite, tests);
