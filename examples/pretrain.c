@@ -153,7 +153,7 @@ static int report(void *user, const mlm_metrics *update, const mlm_metrics *eval
     }
     if (teller->metrics)
         write_metrics(teller, update, evaluation);
-    return interrupted ? 0 : MLM_CONTINUE;
+    return interrupted && update->step < teller->settings->steps ? 0 : MLM_CONTINUE;
 }
 
 /* ---- making the handles -------------------------------------------------------- */
