@@ -1,3 +1,4 @@
+#include <fenv.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -253,6 +254,41 @@ START_TEST(threads_do_not_change_bytes)
 }
 END_TEST
 
+START_TEST(the_rounding_mode_does_not_change_bytes)
+{
+    mlm_batch batch = fixture_batch();
+    mlm_encoder_config config = small_config();
+    float nearest[NH], upward[NH], losses[2][FIXTURE_M];
+    mlm_encoder *made[2];
+    mlm_metrics totals[2];
+    for (int i = 0; i < 2; i++) {
+        fesetround(i ? FE_UPWARD : FE_TONEAREST);
+        mlm_metrics_init(&totals[i], sizeof totals[i]);
+        mlm_status forward = mlm_encoder_forward(masked, &batch, -1, i ? upward : nearest);
+        mlm_status loss = mlm_encoder_losses(masked, &batch, losses[i]);
+        mlm_status evaluate = mlm_encoder_evaluate(masked, &batch, &totals[i]);
+        mlm_status create = mlm_encoder_create(NULL, &config, NULL, &made[i]);
+        int mode = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert_int_eq(mode, i ? FE_UPWARD : FE_TONEAREST);
+        assert_ok(forward);
+        assert_ok(loss);
+        assert_ok(evaluate);
+        assert_ok(create);
+    }
+    ck_assert_mem_eq(nearest, upward, sizeof nearest);
+    ck_assert_mem_eq(losses[0], losses[1], sizeof losses[0]);
+    ck_assert_double_eq(totals[0].loss, totals[1].loss);
+    size_t count;
+    float *a = all_parameters(made[0], &count), *b = all_parameters(made[1], &count);
+    ck_assert_mem_eq(a, b, count * sizeof *a);
+    free(a);
+    free(b);
+    mlm_encoder_free(made[0]);
+    mlm_encoder_free(made[1]);
+}
+END_TEST
+
 START_TEST(nothing_asked_is_no_error)
 {
     mlm_batch none;
@@ -334,6 +370,7 @@ Suite *compute_suite(void)
     tcase_add_test(tests, sentence_logits_are_transformers);
     tcase_add_test(tests, a_long_batch_is_cut_in_chunks);
     tcase_add_test(tests, threads_do_not_change_bytes);
+    tcase_add_test(tests, the_rounding_mode_does_not_change_bytes);
     tcase_add_test(tests, nothing_asked_is_no_error);
     tcase_add_test(tests, bad_arguments_are_named);
     suite_add_tcase(suite, tests);
