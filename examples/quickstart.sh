@@ -17,7 +17,7 @@ that are missing are installed first (with sudo where the user is not root).
 END
 }
 
-steps=3000
+steps=5000
 while [ $# -gt 0 ]; do
     case $1 in
     --steps) steps=${2:?--steps needs a number}; shift 2 ;;
@@ -52,22 +52,10 @@ else
 fi
 echo "== text: $(wc -w < "$out/train.txt") words to learn from, $(wc -w < "$out/held_out.txt") held out"
 
-cat > "$out/config.json" <<'END'
-{
-  "hidden_size": 128,
-  "num_hidden_layers": 2,
-  "num_attention_heads": 2,
-  "intermediate_size": 512,
-  "max_position_embeddings": 128,
-  "hidden_dropout_prob": 0.0,
-  "attention_probs_dropout_prob": 0.0
-}
-END
-
 echo "== pre-training"
 model=$out/model
-build/examples/pretrain --output "$model" --vocab-size 8000 --config "$out/config.json" \
-    --steps "$steps" --batch-size 64 --seq-length 128 --learning-rate 1e-3 \
+build/examples/pretrain --output "$model" --vocab-size 8000 --config tiny --dropout 0 \
+    --steps "$steps" --batch-size 76 --seq-length 128 --learning-rate 1e-3 \
     --warmup $((steps / 20)) --metrics "$out/metrics.jsonl" "$out/train.txt"
 
 echo "== one sentence, as the model sees it in training"
