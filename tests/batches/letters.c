@@ -88,6 +88,34 @@ char *letters_random_text(uint64_t seed, int documents)
     return text;
 }
 
+mlm_corpus_options letters_options(int32_t T, int32_t input, int32_t packing)
+{
+    mlm_corpus_options options;
+    mlm_corpus_options_init(&options, sizeof options);
+    options.T = T;
+    options.input = input;
+    options.packing = packing;
+    options.epochs = 1;
+    options.B = 7;
+    return options;
+}
+
+char *letters_numbered(int count)
+{
+    char *text = malloc((size_t)count * 8 + 1);
+    for (int i = 0; i < count; i++) {
+        char *line = text + (size_t)i * 8;
+        line[0] = (char)('a' + i / 676 % 26);
+        line[1] = ' ';
+        line[2] = (char)('a' + i / 26 % 26);
+        line[3] = ' ';
+        line[4] = (char)('a' + i % 26);
+        memcpy(line + 5, " z\n", 3);
+    }
+    text[(size_t)count * 8] = 0;
+    return text;
+}
+
 mlm_corpus *letters_corpus(const char *text, const mlm_corpus_options *options)
 {
     letters_text reader = letters_reader(text, strlen(text), 1 << 16);

@@ -30,6 +30,13 @@ int letters_read(void *user, char *buffer, size_t capacity, size_t *length);
 /* Documents of sentences of words; the caller frees it. Some words and sentences are long. */
 char *letters_random_text(uint64_t seed, int documents);
 
+/* count lines of four words, of which the first three are the line's number, so that sequences tell
+   where they come from; the caller frees it. */
+char *letters_numbered(int count);
+
+/* Batches of 7, one epoch. */
+mlm_corpus_options letters_options(int32_t T, int32_t input, int32_t packing);
+
 /* The corpus of text; aborts the test when there is none. */
 mlm_corpus *letters_corpus(const char *text, const mlm_corpus_options *options);
 
