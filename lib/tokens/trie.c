@@ -123,7 +123,8 @@ mlm_status mlm__trie_create(mlm_runtime *runtime, mlm__trie_string *strings, siz
     mlm__trie *out, int32_t *duplicate)
 {
     *out = (mlm__trie){0};
-    qsort(strings, count, sizeof *strings, compare);
+    if (count > 0)
+        qsort(strings, count, sizeof *strings, compare);
     for (size_t i = 1; duplicate && i < count; i++) {
         if (strings[i].length == strings[i - 1].length
             && memcmp(strings[i].bytes, strings[i - 1].bytes, strings[i].length) == 0) {
