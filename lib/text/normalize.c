@@ -47,9 +47,9 @@ void mlm__normalizer_init(mlm__normalizer *normalizer, int32_t profile, bool cle
     for (int32_t c = 0; c < 128; c++) {
         const mlm__character *character = mlm__character_of(c);
         uint32_t flags = character->flags[profile];
-        normalizer->kind[c] = flags & MLM__CHAR_BREAK ? MLM__KIND_BREAK
-            : flags & MLM__CHAR_PUNCTUATION           ? MLM__KIND_PUNCTUATION
-                                                      : MLM__KIND_LETTER;
+        normalizer->kind[c] = flags & MLM__CHAR_BREAK         ? MLM__KIND_BREAK
+                              : flags & MLM__CHAR_PUNCTUATION ? MLM__KIND_PUNCTUATION
+                                                              : MLM__KIND_LETTER;
         if (clean_text && flags & MLM__CHAR_DROP)
             normalizer->ascii[c] = MLM__ASCII_DROPPED;
         else if (clean_text && flags & MLM__CHAR_SPACE)
@@ -68,8 +68,8 @@ static bool cased_after(const pass *p, const uint8_t *at)
         if (code == MLM__UTF8_INVALID)
             continue;
         uint32_t flags = flags_of(p, code);
-        if (!(flags & MLM__CHAR_CASE_IGNORABLE)
-            && !(p->normalizer->clean_text && flags & MLM__CHAR_DROP))
+        if (!(flags & MLM__CHAR_CASE_IGNORABLE) &&
+            !(p->normalizer->clean_text && flags & MLM__CHAR_DROP))
             return flags & MLM__CHAR_CASED;
     }
     return false;
@@ -84,8 +84,8 @@ static bool cased_before(const pass *p, const uint8_t *at)
         if (code == MLM__UTF8_INVALID)
             continue;
         uint32_t flags = flags_of(p, code);
-        if (!(flags & MLM__CHAR_CASE_IGNORABLE)
-            && !(p->normalizer->clean_text && flags & MLM__CHAR_DROP))
+        if (!(flags & MLM__CHAR_CASE_IGNORABLE) &&
+            !(p->normalizer->clean_text && flags & MLM__CHAR_DROP))
             return flags & MLM__CHAR_CASED;
     }
     return false;
@@ -139,8 +139,8 @@ static void split_character(const pass *p, walk *w)
         code = DOT_ABOVE;
     } else if (google && normalizer->lowercase) {
         code = code == CAPITAL_SIGMA && cased_before(p, w->at) && !cased_after(p, w->next)
-            ? FINAL_SIGMA
-            : code + mlm__character_of(code)->lower[MLM_PROFILE_GOOGLE];
+                   ? FINAL_SIGMA
+                   : code + mlm__character_of(code)->lower[MLM_PROFILE_GOOGLE];
     }
     add_decomposed(p, w, code);
     if (spaced)
@@ -213,7 +213,7 @@ static void put_marks(const pass *p, walk *w)
     walk origin = first;
     const uint8_t *from = first.at;
     bool begun = first.index > 0;
-    for (int32_t class = ordered ? 255 : 1; class < 256; class++) {
+    for (int32_t class = ordered ? 255 : 1; class < 256; class ++) {
         if (!ordered && !present[class])
             continue;
         walk part = first;

@@ -4,8 +4,8 @@
 #include "text/utf8.h"
 
 /* MLM__KIND_... of the character at bytes[at], never WIDE, and its size. */
-static uint8_t kind_of(const mlm__normalizer *normalizer, const uint8_t *bytes, size_t length,
-    size_t at, size_t *size)
+static uint8_t kind_of(
+    const mlm__normalizer *normalizer, const uint8_t *bytes, size_t length, size_t at, size_t *size)
 {
     uint8_t kind = normalizer->kind[bytes[at]];
     *size = 1;
@@ -32,8 +32,8 @@ bool mlm__word_next(const mlm__normalizer *normalizer, const uint8_t *bytes, siz
         return false;
     word->begin = at;
     at += size;
-    while (kind == MLM__KIND_LETTER && at < length
-        && kind_of(normalizer, bytes, length, at, &size) == MLM__KIND_LETTER)
+    while (kind == MLM__KIND_LETTER && at < length &&
+           kind_of(normalizer, bytes, length, at, &size) == MLM__KIND_LETTER)
         at += size;
     word->end = at;
     return true;

@@ -59,11 +59,11 @@ static size_t text_of(const mlm_tokenizer *tokenizer, int32_t id, bool first, ch
 mlm_status mlm_tokenizer_decode(const mlm_tokenizer *tokenizer, const int32_t *ids, size_t count,
     int32_t flags, char *text, size_t capacity, size_t *length)
 {
-    const char *missing = !tokenizer ? "tokenizer"
-        : !ids && count              ? "ids"
-        : !text && capacity          ? "text"
-        : !length                    ? "length"
-                                     : NULL;
+    const char *missing = !tokenizer          ? "tokenizer"
+                          : !ids && count     ? "ids"
+                          : !text && capacity ? "text"
+                          : !length           ? "length"
+                                              : NULL;
     if (missing)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_decode: %s is NULL", missing);
     *length = 0;
@@ -80,9 +80,8 @@ mlm_status mlm_tokenizer_decode(const mlm_tokenizer *tokenizer, const int32_t *i
     bool first = true;
     for (size_t i = 0; i < count; i++) {
         /* [UNK] is special here, as tokenizers has it among the added tokens. */
-        if (flags & MLM_DECODE_SKIP_SPECIAL
-            && (tokenizer->flags[ids[i]] & MLM__TOKEN_SPECIAL
-                || ids[i] == tokenizer->special[MLM_TOKEN_UNK]))
+        if (flags & MLM_DECODE_SKIP_SPECIAL && (tokenizer->flags[ids[i]] & MLM__TOKEN_SPECIAL ||
+                                                   ids[i] == tokenizer->special[MLM_TOKEN_UNK]))
             continue;
         size_t size = text_of(tokenizer, ids[i], first, room);
         first = false;
@@ -94,8 +93,8 @@ mlm_status mlm_tokenizer_decode(const mlm_tokenizer *tokenizer, const int32_t *i
     }
     *length = need;
     if (need > capacity)
-        return mlm__error(MLM_ERR_CAPACITY, "mlm_tokenizer_decode: %zu bytes, capacity is %zu",
-            need, capacity);
+        return mlm__error(
+            MLM_ERR_CAPACITY, "mlm_tokenizer_decode: %zu bytes, capacity is %zu", need, capacity);
     if (need < capacity)
         text[need] = 0;
     return MLM_OK;

@@ -18,8 +18,8 @@ void mlm_encode_options_init(mlm_encode_options *options, size_t size)
     mlm__struct_init(options, size, &option_defaults, sizeof option_defaults);
 }
 
-mlm_status mlm__encode_options_read(const mlm_encode_options *given, const char *function,
-    size_t fixed, mlm_encode_options *out)
+mlm_status mlm__encode_options_read(
+    const mlm_encode_options *given, const char *function, size_t fixed, mlm_encode_options *out)
 {
     MLM__TRY(mlm__struct_read(
         given, &option_defaults, sizeof option_defaults, "mlm_encode_options", out));
@@ -55,8 +55,8 @@ static mlm_status check_capacity(const char *function, size_t need, size_t capac
 {
     *count = need;
     if (need > capacity)
-        return mlm__error(MLM_ERR_CAPACITY, "%s: %zu tokens, capacity is %zu", function, need,
-            capacity);
+        return mlm__error(
+            MLM_ERR_CAPACITY, "%s: %zu tokens, capacity is %zu", function, need, capacity);
     return MLM_OK;
 }
 
@@ -66,10 +66,10 @@ mlm_status mlm_tokenizer_encode(const mlm_tokenizer *tokenizer, const char *text
     static const char function[] = "mlm_tokenizer_encode";
     if (!tokenizer || (!text && length) || (!ids && capacity) || !count)
         return mlm__error(MLM_ERR_ARGUMENT, "%s: %s is NULL", function,
-            !tokenizer               ? "tokenizer"
-                : !text && length    ? "text"
-                : !ids && capacity   ? "ids"
-                                     : "count");
+            !tokenizer         ? "tokenizer"
+            : !text && length  ? "text"
+            : !ids && capacity ? "ids"
+                               : "count");
     *count = 0;
     mlm_encode_options options;
     MLM__TRY(mlm__encode_options_read(given, function, 2, &options));
@@ -128,8 +128,7 @@ static mlm_status encode_pair(const pair_call *call, mlm__scratch *scratch, size
     size_t first = sink.count - special;
     size_t begin = sink.count += special;
     sink.limit = limit > SIZE_MAX - begin ? SIZE_MAX : limit + begin;
-    MLM__TRY(
-        mlm__encode_growing(call->tokenizer, scratch, call->pair, call->pair_length, &sink));
+    MLM__TRY(mlm__encode_growing(call->tokenizer, scratch, call->pair, call->pair_length, &sink));
     size_t second = sink.count - begin, kept = first;
     share(limit, &kept, &second);
     if (kept < first) {
@@ -159,13 +158,14 @@ mlm_status mlm_tokenizer_encode_pair(const mlm_tokenizer *tokenizer, const char 
     static const char function[] = "mlm_tokenizer_encode_pair";
     if (!tokenizer || (!text && length) || (!pair && pair_length) || (!ids && capacity) || !count)
         return mlm__error(MLM_ERR_ARGUMENT, "%s: %s is NULL", function,
-            !tokenizer                ? "tokenizer"
-                : !text && length      ? "text"
-                : !pair && pair_length ? "pair"
-                : !ids && capacity     ? "ids"
-                                       : "count");
+            !tokenizer             ? "tokenizer"
+            : !text && length      ? "text"
+            : !pair && pair_length ? "pair"
+            : !ids && capacity     ? "ids"
+                                   : "count");
     *count = 0;
-    pair_call call = {tokenizer, text, pair, length, pair_length, {0}, ids, token_type_ids, capacity};
+    pair_call call = {
+        tokenizer, text, pair, length, pair_length, {0}, ids, token_type_ids, capacity};
     MLM__TRY(mlm__encode_options_read(given, function, 3, &call.options));
     MLM__TRY(mlm__encode_check_length(function, length));
     MLM__TRY(mlm__encode_check_length(function, pair_length));

@@ -12,8 +12,8 @@ typedef struct mlm__sink {
     int32_t *ids;   /* [capacity] */
     int32_t *spans; /* [capacity, 2] or NULL */
     size_t capacity;
-    size_t count;   /* tokens so far: goes on counting when capacity is full */
-    size_t limit;   /* the count at which it may stop */
+    size_t count; /* tokens so far: goes on counting when capacity is full */
+    size_t limit; /* the count at which it may stop */
 } mlm__sink;
 
 void mlm__sink_put(mlm__sink *sink, int32_t id, size_t from, size_t to);
@@ -28,8 +28,8 @@ mlm_status mlm__encode_growing(const mlm_tokenizer *tokenizer, mlm__scratch *scr
     const char *text, size_t length, mlm__sink *sink);
 
 /* Checks and reads a caller's options. fixed is the number of special tokens that are added. */
-mlm_status mlm__encode_options_read(const mlm_encode_options *given, const char *function,
-    size_t fixed, mlm_encode_options *out);
+mlm_status mlm__encode_options_read(
+    const mlm_encode_options *given, const char *function, size_t fixed, mlm_encode_options *out);
 mlm_status mlm__encode_check_length(const char *function, size_t length);
 
 #endif

@@ -18,14 +18,14 @@ typedef struct batch_call {
     mlm_encode_options options;
     mlm__scratch **scratch; /* [threads] */
     /* of one round */
-    int32_t first, last;    /* texts */
-    int32_t *piece_begins;  /* [pieces + 1] */
+    int32_t first, last;   /* texts */
+    int32_t *piece_begins; /* [pieces + 1] */
     size_t pieces;
-    int32_t *ids, *spans;   /* the room; spans may be NULL */
-    size_t room;            /* tokens that it holds */
-    size_t *begins;         /* [last - first + 1] where each text's tokens begin in the room */
-    size_t *counts;         /* [last - first] */
-    size_t *needs;          /* [last - first] the block it needs, 0: it is encoded */
+    int32_t *ids, *spans; /* the room; spans may be NULL */
+    size_t room;          /* tokens that it holds */
+    size_t *begins;       /* [last - first + 1] where each text's tokens begin in the room */
+    size_t *counts;       /* [last - first] */
+    size_t *needs;        /* [last - first] the block it needs, 0: it is encoded */
 } batch_call;
 
 /* Most tokens that a text can have. */
@@ -47,8 +47,7 @@ static size_t encode_one(const batch_call *call, mlm__scratch *scratch, int32_t 
         sink->limit = begin + (size_t)call->options.max_length - special;
     if (special)
         mlm__sink_put(sink, tokenizer->special[MLM_TOKEN_CLS], 0, 0);
-    size_t need
-        = mlm__encode_text(tokenizer, scratch, call->texts[b], call->lengths[b], sink);
+    size_t need = mlm__encode_text(tokenizer, scratch, call->texts[b], call->lengths[b], sink);
     if (need > 0) {
         sink->count = begin;
         return need;
@@ -186,8 +185,8 @@ static mlm_status encode_batch(batch_call *call, mlm__sink *result, int32_t *off
     mlm_status status = MLM_ERR_MEMORY;
     call->scratch = mlm__alloc_zero(runtime, threads, sizeof *call->scratch);
     size_t taken = 0;
-    while (call->scratch && taken < threads
-        && (call->scratch[taken] = mlm__scratch_take(call->tokenizer)) != NULL)
+    while (call->scratch && taken < threads &&
+           (call->scratch[taken] = mlm__scratch_take(call->tokenizer)) != NULL)
         taken++;
     if (taken == threads && alone) {
         status = encode_in_turn(call, result, offsets);
@@ -226,13 +225,13 @@ mlm_status mlm_tokenizer_encode_batch(const mlm_tokenizer *tokenizer, const char
     int32_t *ids, int32_t *spans, size_t capacity, size_t *count)
 {
     static const char function[] = "mlm_tokenizer_encode_batch";
-    const char *missing = !tokenizer ? "tokenizer"
-        : !texts && B > 0            ? "texts"
-        : !lengths && B > 0          ? "lengths"
-        : !offsets                   ? "offsets"
-        : !ids && capacity           ? "ids"
-        : !count                     ? "count"
-                                     : NULL;
+    const char *missing = !tokenizer          ? "tokenizer"
+                          : !texts && B > 0   ? "texts"
+                          : !lengths && B > 0 ? "lengths"
+                          : !offsets          ? "offsets"
+                          : !ids && capacity  ? "ids"
+                          : !count            ? "count"
+                                              : NULL;
     if (missing)
         return mlm__error(MLM_ERR_ARGUMENT, "%s: %s is NULL", function, missing);
     if (B < 0)
@@ -248,7 +247,7 @@ mlm_status mlm_tokenizer_encode_batch(const mlm_tokenizer *tokenizer, const char
     if (result.count > INT32_MAX)
         return mlm__error(MLM_ERR_SHAPE, "%s: %zu tokens in one batch", function, result.count);
     if (result.count > capacity)
-        return mlm__error(MLM_ERR_CAPACITY, "%s: %zu tokens, capacity is %zu", function,
-            result.count, capacity);
+        return mlm__error(
+            MLM_ERR_CAPACITY, "%s: %zu tokens, capacity is %zu", function, result.count, capacity);
     return MLM_OK;
 }

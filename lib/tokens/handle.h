@@ -17,10 +17,10 @@ enum { MLM__SPECIAL_COUNT = 5 }; /* MLM_TOKEN_PAD .. MLM_TOKEN_MASK */
 /* What encoding one text needs besides its result; grows and stays. */
 typedef struct mlm__scratch {
     struct mlm__scratch *next;
-    size_t block;              /* bytes of text that the arrays have room for */
+    size_t block; /* bytes of text that the arrays have room for */
     mlm__normalized normalized;
-    int32_t *from;             /* for normalized.from */
-    mlm__piece *pieces;        /* [block] */
+    int32_t *from;      /* for normalized.from */
+    mlm__piece *pieces; /* [block] */
 } mlm__scratch;
 
 struct mlm_tokenizer {
@@ -32,31 +32,31 @@ struct mlm_tokenizer {
     mlm__wordpiece wordpiece;
     mlm__added_tokens added;
     int32_t special[MLM__SPECIAL_COUNT];
-    uint8_t *flags; /* [V] */
+    uint8_t *flags;       /* [V] */
     pthread_mutex_t lock; /* of idle */
     mlm__scratch *idle;   /* scratch that no call uses now */
 };
 
 /* All that a tokenizer is made of. Nothing is kept. */
 typedef struct mlm__tokenizer_parts {
-    mlm_tokenizer_options options; /* -1: what the profile does */
+    mlm_tokenizer_options options;           /* -1: what the profile does */
     const char *special[MLM__SPECIAL_COUNT]; /* NULL: BERT's name */
-    const char *const *tokens;     /* [V] */
-    size_t V, model_count;         /* the tokens from model_count on are added ones */
+    const char *const *tokens;               /* [V] */
+    size_t V, model_count;                   /* the tokens from model_count on are added ones */
     const mlm__added_token *added; /* besides the special ones, which are added if missing */
     size_t added_count;
 } mlm__tokenizer_parts;
 
 /* A caller's options, checked, as far as they are given; -1 elsewhere. */
-mlm_status mlm__tokenizer_options_read(const mlm_tokenizer_options *given, const char *function,
-    mlm_tokenizer_options *out);
+mlm_status mlm__tokenizer_options_read(
+    const mlm_tokenizer_options *given, const char *function, mlm_tokenizer_options *out);
 
 /* Gives what is still -1 the profile's value. */
 void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options);
 
 /* Where the trouble is one token, its position is in *which, and the message does not say where. */
-mlm_status mlm__tokenizer_build(mlm_runtime *runtime, const mlm__tokenizer_parts *parts,
-    mlm_tokenizer **out, size_t *which);
+mlm_status mlm__tokenizer_build(
+    mlm_runtime *runtime, const mlm__tokenizer_parts *parts, mlm_tokenizer **out, size_t *which);
 
 /* BERT's "[PAD]" for MLM_TOKEN_PAD, and so on. */
 extern const char *const mlm__special_names[MLM__SPECIAL_COUNT];

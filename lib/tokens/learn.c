@@ -58,8 +58,8 @@ static mlm_status add_letter(
 
 /* The limit most frequent letters become tokens, in the order of their code points. Among equally
    frequent ones the lower code points stay. */
-static mlm_status choose_letters(mlm_runtime *runtime, const mlm__word_counts *counts,
-    size_t limit, alphabet *a, mlm__token_table *table)
+static mlm_status choose_letters(mlm_runtime *runtime, const mlm__word_counts *counts, size_t limit,
+    alphabet *a, mlm__token_table *table)
 {
     size_t count = 0;
     count_letters(counts, a->counts);
@@ -86,8 +86,8 @@ static mlm_status choose_letters(mlm_runtime *runtime, const mlm__word_counts *c
 }
 
 /* "##" forms of the letters that stand within a word, in the order of their code points. */
-static mlm_status add_further_letters(mlm_runtime *runtime, const mlm__word_counts *counts,
-    alphabet *a, mlm__token_table *table)
+static mlm_status add_further_letters(
+    mlm_runtime *runtime, const mlm__word_counts *counts, alphabet *a, mlm__token_table *table)
 {
     memset(a->counts, 0, CODES * sizeof *a->counts);
     for (size_t w = 0; w < counts->count; w++) {
@@ -105,8 +105,7 @@ static mlm_status add_further_letters(mlm_runtime *runtime, const mlm__word_coun
 }
 
 /* Letters that are not in the alphabet vanish, and those beside them become neighbours. */
-static void split_words(
-    const mlm__word_counts *counts, const alphabet *a, mlm__split_words *words)
+static void split_words(const mlm__word_counts *counts, const alphabet *a, mlm__split_words *words)
 {
     size_t used = 0;
     for (size_t w = 0; w < counts->count; w++) {
@@ -119,14 +118,13 @@ static void split_words(
             if (id >= 0)
                 words->symbols[used++] = id;
         }
-        words->words[w]
-            = (mlm__split_word){start, (uint32_t)(used - start), counts->words[w].count};
+        words->words[w] =
+            (mlm__split_word){start, (uint32_t)(used - start), counts->words[w].count};
     }
 }
 
 static mlm_status learn(mlm_runtime *runtime, const mlm__word_counts *counts,
-    const mlm_vocab_options *options, alphabet *a, mlm__split_words *words,
-    mlm__token_table *table)
+    const mlm_vocab_options *options, alphabet *a, mlm__split_words *words, mlm__token_table *table)
 {
     for (int32_t i = 0; i < options->special_count; i++) {
         int32_t id;

@@ -17,16 +17,16 @@ static bool ends_with(const char *text, const char *end)
    strings or objects with a content, and options. What comes first stays. */
 static mlm_status read_config(const json_t *root, const char *path, mlm__tokenizer_parts *parts)
 {
-    static const char *const members[MLM__SPECIAL_COUNT]
-        = {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token"};
+    static const char *const members[MLM__SPECIAL_COUNT] = {
+        "pad_token", "unk_token", "cls_token", "sep_token", "mask_token"};
     mlm_tokenizer_options *options = &parts->options;
     const char *profile = NULL;
     if (!json_is_object(root))
         return mlm__error(MLM_ERR_FORMAT, "%s: not an object", path);
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
         const json_t *given = json_object_get(root, members[i]);
-        const char *name
-            = json_string_value(json_is_object(given) ? json_object_get(given, "content") : given);
+        const char *name =
+            json_string_value(json_is_object(given) ? json_object_get(given, "content") : given);
         if (!parts->special[i])
             parts->special[i] = name;
     }
@@ -47,9 +47,8 @@ typedef struct content {
     json_t *config, *map;
 } content;
 
-static mlm_status load_content(
-    mlm_runtime *runtime, const char *path, content *c, mlm__tokenizer_parts *parts,
-    mlm_tokenizer **out)
+static mlm_status load_content(mlm_runtime *runtime, const char *path, content *c,
+    mlm__tokenizer_parts *parts, mlm_tokenizer **out)
 {
     c->config_path = mlm__path_join(runtime, path, "tokenizer_config.json");
     c->map_path = mlm__path_join(runtime, path, "special_tokens_map.json");
@@ -58,8 +57,7 @@ static mlm_status load_content(
     if (!c->config_path || !c->map_path || !c->json_path || !c->vocabulary_path)
         return MLM_ERR_MEMORY;
     if (mlm__path_exists(c->config_path)) {
-        MLM__TRY(mlm__json_load(
-            runtime, c->config_path, MLM__TOKENIZER_FILE_SIZE, &c->config));
+        MLM__TRY(mlm__json_load(runtime, c->config_path, MLM__TOKENIZER_FILE_SIZE, &c->config));
         MLM__TRY(read_config(c->config, c->config_path, parts));
     }
     if (mlm__path_exists(c->map_path)) {
@@ -70,12 +68,11 @@ static mlm_status load_content(
         return mlm__tokenizer_json_load(runtime, c->json_path, parts, out);
     if (mlm__path_exists(c->vocabulary_path))
         return mlm__vocabulary_file_load(runtime, c->vocabulary_path, parts, out);
-    return mlm__error(
-        MLM_ERR_NOT_FOUND, "%s: neither tokenizer.json nor vocab.txt is in it", path);
+    return mlm__error(MLM_ERR_NOT_FOUND, "%s: neither tokenizer.json nor vocab.txt is in it", path);
 }
 
-static mlm_status load_directory(mlm_runtime *runtime, const char *path,
-    mlm__tokenizer_parts *parts, mlm_tokenizer **out)
+static mlm_status load_directory(
+    mlm_runtime *runtime, const char *path, mlm__tokenizer_parts *parts, mlm_tokenizer **out)
 {
     content c = {0};
     mlm_status status = load_content(runtime, path, &c, parts, out);
@@ -88,8 +85,8 @@ static mlm_status load_directory(mlm_runtime *runtime, const char *path,
     return status;
 }
 
-static mlm_status load(mlm_runtime *runtime, const char *path, mlm__tokenizer_parts *parts,
-    mlm_tokenizer **out)
+static mlm_status load(
+    mlm_runtime *runtime, const char *path, mlm__tokenizer_parts *parts, mlm_tokenizer **out)
 {
     char *resolved = mlm__directory_resolve(runtime, path);
     if (!resolved)

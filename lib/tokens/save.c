@@ -23,11 +23,11 @@ static json_t *added_tokens(const mlm_tokenizer *tokenizer)
     json_t *array = json_array();
     for (size_t a = 0; a < tokenizer->added.count; a++) {
         const mlm__added_token *token = &tokenizer->added.tokens[a];
-        json_array_append_new(array,
-            json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", token->id, "content",
-                token->content, "single_word", token->single_word, "lstrip", token->lstrip,
-                "rstrip", token->rstrip, "normalized", token->normalized, "special",
-                token->special));
+        json_array_append_new(
+            array, json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", token->id, "content",
+                       token->content, "single_word", token->single_word, "lstrip", token->lstrip,
+                       "rstrip", token->rstrip, "normalized", token->normalized, "special",
+                       token->special));
     }
     if (json_array_size(array) == tokenizer->added.count)
         return array;
@@ -89,13 +89,13 @@ static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
     json_t *root = json_pack("{s:s, s:b, s:s, s:s, s:s, s:o, s:b, s:s, s:s}", "cls_token",
         special_name(tokenizer, MLM_TOKEN_CLS), "do_lower_case", options->lowercase, "mask_token",
         special_name(tokenizer, MLM_TOKEN_MASK), "pad_token",
-        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token",
-        special_name(tokenizer, MLM_TOKEN_SEP), "strip_accents", strip_accents(tokenizer),
-        "tokenize_chinese_chars", options->handle_chinese_chars, "tokenizer_class",
+        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token", special_name(tokenizer, MLM_TOKEN_SEP),
+        "strip_accents", strip_accents(tokenizer), "tokenize_chinese_chars",
+        options->handle_chinese_chars, "tokenizer_class",
         usual ? "BertTokenizer" : "PreTrainedTokenizerFast", "unk_token",
         special_name(tokenizer, MLM_TOKEN_UNK));
-    if (root && options->profile == MLM_PROFILE_GOOGLE
-        && json_object_set_new(root, "mlm_profile", json_string("google")) != 0) {
+    if (root && options->profile == MLM_PROFILE_GOOGLE &&
+        json_object_set_new(root, "mlm_profile", json_string("google")) != 0) {
         json_decref(root);
         return NULL;
     }
@@ -107,9 +107,8 @@ static json_t *special_tokens_map(const mlm_tokenizer *tokenizer)
     return json_pack("{s:s, s:s, s:s, s:s, s:s}", "cls_token",
         special_name(tokenizer, MLM_TOKEN_CLS), "mask_token",
         special_name(tokenizer, MLM_TOKEN_MASK), "pad_token",
-        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token",
-        special_name(tokenizer, MLM_TOKEN_SEP), "unk_token",
-        special_name(tokenizer, MLM_TOKEN_UNK));
+        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token", special_name(tokenizer, MLM_TOKEN_SEP),
+        "unk_token", special_name(tokenizer, MLM_TOKEN_UNK));
 }
 
 static mlm_status write_json(mlm__directory *directory, const char *name, json_t *root)
@@ -124,8 +123,8 @@ mlm_status mlm__tokenizer_write(const mlm_tokenizer *tokenizer, mlm__directory *
     const mlm__vocabulary *vocabulary = &tokenizer->vocabulary;
     MLM__TRY(mlm__directory_start(directory, "vocab.txt"));
     for (size_t v = 0; v < vocabulary->V; v++) {
-        MLM__TRY(mlm__directory_write(
-            directory, vocabulary->tokens[v], strlen(vocabulary->tokens[v])));
+        MLM__TRY(
+            mlm__directory_write(directory, vocabulary->tokens[v], strlen(vocabulary->tokens[v])));
         MLM__TRY(mlm__directory_write(directory, "\n", 1));
     }
     MLM__TRY(mlm__directory_finish(directory));

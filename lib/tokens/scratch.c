@@ -23,8 +23,7 @@ mlm_status mlm__scratch_reserve(mlm_runtime *runtime, mlm__scratch *scratch, siz
         block = 2 * scratch->block;
     free_arrays(runtime, scratch);
     scratch->normalized.bytes = mlm__alloc(runtime, block, MLM__NORMALIZED_GROWTH);
-    scratch->from
-        = mlm__alloc(runtime, block, MLM__NORMALIZED_GROWTH * sizeof *scratch->from);
+    scratch->from = mlm__alloc(runtime, block, MLM__NORMALIZED_GROWTH * sizeof *scratch->from);
     scratch->pieces = mlm__alloc(runtime, block, sizeof *scratch->pieces);
     if (!scratch->normalized.bytes || !scratch->from || !scratch->pieces) {
         free_arrays(runtime, scratch);

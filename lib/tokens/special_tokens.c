@@ -10,8 +10,7 @@
 
 static bool has_flag(int32_t code, uint32_t flag)
 {
-    return code != MLM__UTF8_INVALID
-        && mlm__character_of(code)->flags[MLM_PROFILE_HF] & flag;
+    return code != MLM__UTF8_INVALID && mlm__character_of(code)->flags[MLM_PROFILE_HF] & flag;
 }
 
 static int32_t code_before(const uint8_t *text, size_t at, size_t *size)
@@ -45,11 +44,11 @@ static mlm_status create_trie(mlm_runtime *runtime, const mlm__added_tokens *add
     }
     *any = count > 0;
     int32_t duplicate = -1;
-    mlm_status status
-        = mlm__trie_create(runtime, strings, count, out, normalized ? NULL : &duplicate);
+    mlm_status status =
+        mlm__trie_create(runtime, strings, count, out, normalized ? NULL : &duplicate);
     if (duplicate >= 0)
-        return mlm__error(MLM_ERR_FORMAT, "added token '%s' is there twice",
-            added->tokens[duplicate].content);
+        return mlm__error(
+            MLM_ERR_FORMAT, "added token '%s' is there twice", added->tokens[duplicate].content);
     return status;
 }
 
@@ -105,8 +104,8 @@ const mlm__added_token *mlm__added_tokens_find(const mlm__added_tokens *added, c
 }
 
 /* The longest token at text[at, length); 0 where there is none. */
-static size_t match_at(const mlm__trie *trie, const uint8_t *text, size_t length, size_t at,
-    int32_t *token)
+static size_t match_at(
+    const mlm__trie *trie, const uint8_t *text, size_t length, size_t at, int32_t *token)
 {
     size_t longest = 0;
     int32_t node = MLM__TRIE_ROOT;
@@ -125,9 +124,9 @@ static size_t match_at(const mlm__trie *trie, const uint8_t *text, size_t length
 static bool stands_alone(const uint8_t *text, size_t length, size_t begin, size_t end)
 {
     size_t size;
-    return !(begin > 0 && has_flag(code_before(text, begin, &size), MLM__CHAR_WORD))
-        && !(end < length
-            && has_flag(mlm__utf8_decode(text + end, text + length, &size), MLM__CHAR_WORD));
+    return !(begin > 0 && has_flag(code_before(text, begin, &size), MLM__CHAR_WORD)) &&
+           !(end < length &&
+               has_flag(mlm__utf8_decode(text + end, text + length, &size), MLM__CHAR_WORD));
 }
 
 bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
@@ -144,15 +143,15 @@ bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
         }
         search->at = end;
         const mlm__added_token *token = &search->added->tokens[index];
-        if ((search->skip_special && token->special)
-            || (token->single_word && !stands_alone(text, search->length, begin, end)))
+        if ((search->skip_special && token->special) ||
+            (token->single_word && !stands_alone(text, search->length, begin, end)))
             continue;
-        while (token->lstrip && begin > search->taken
-            && has_flag(code_before(text, begin, &size), MLM__CHAR_BREAK))
+        while (token->lstrip && begin > search->taken &&
+               has_flag(code_before(text, begin, &size), MLM__CHAR_BREAK))
             begin -= size;
-        while (token->rstrip && end < search->length
-            && has_flag(
-                mlm__utf8_decode(text + end, text + search->length, &size), MLM__CHAR_BREAK))
+        while (
+            token->rstrip && end < search->length &&
+            has_flag(mlm__utf8_decode(text + end, text + search->length, &size), MLM__CHAR_BREAK))
             end += size;
         *match = (mlm__added_match){begin, end, token->id};
         search->taken = end;

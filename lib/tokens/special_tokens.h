@@ -17,8 +17,8 @@ typedef struct mlm__added_token {
 
 typedef struct mlm__added_tokens {
     size_t count;
-    mlm__added_token *tokens; /* [count] */
-    char *text;               /* their contents */
+    mlm__added_token *tokens;    /* [count] */
+    char *text;                  /* their contents */
     mlm__trie exact, normalized; /* ids are positions in tokens */
     bool has_exact, has_normalized;
 } mlm__added_tokens;

@@ -23,8 +23,8 @@ static size_t find_slot(
     size_t mask = table->slot_count - 1, slot = hash & mask;
     for (; table->slots[slot]; slot = (slot + 1) & mask) {
         const mlm__token_entry *entry = &table->entries[table->slots[slot] - 1];
-        if (entry->hash == hash && entry->length == length
-            && memcmp(table->text + entry->begin, text, length) == 0)
+        if (entry->hash == hash && entry->length == length &&
+            memcmp(table->text + entry->begin, text, length) == 0)
             break;
     }
     return slot;
@@ -48,8 +48,8 @@ static mlm_status grow_slots(mlm_runtime *runtime, mlm__token_table *table)
     return MLM_OK;
 }
 
-mlm_status mlm__token_table_add(mlm_runtime *runtime, mlm__token_table *table, const char *text,
-    size_t length, int32_t *id)
+mlm_status mlm__token_table_add(
+    mlm_runtime *runtime, mlm__token_table *table, const char *text, size_t length, int32_t *id)
 {
     if (2 * table->count >= table->slot_count)
         MLM__TRY(grow_slots(runtime, table));
@@ -65,8 +65,7 @@ mlm_status mlm__token_table_add(mlm_runtime *runtime, mlm__token_table *table, c
         runtime, &table->text, &table->text_capacity, table->text_length + length + 1, 1));
     memcpy(table->text + table->text_length, text, length);
     table->text[table->text_length + length] = 0;
-    table->entries[table->count]
-        = (mlm__token_entry){table->text_length, (uint32_t)length, hash};
+    table->entries[table->count] = (mlm__token_entry){table->text_length, (uint32_t)length, hash};
     *id = (int32_t)table->count;
     table->text_length += length + 1;
     table->slots[slot] = (uint32_t)++table->count;

@@ -19,8 +19,8 @@ typedef struct mlm__token_table {
 } mlm__token_table;
 
 /* The id of a string, a new one if need be. text is not the table's own. */
-mlm_status mlm__token_table_add(mlm_runtime *runtime, mlm__token_table *table, const char *text,
-    size_t length, int32_t *id);
+mlm_status mlm__token_table_add(
+    mlm_runtime *runtime, mlm__token_table *table, const char *text, size_t length, int32_t *id);
 /* The id, or -1. */
 int32_t mlm__token_table_find(const mlm__token_table *table, const char *text, size_t length);
 void mlm__token_table_free(mlm_runtime *runtime, mlm__token_table *table);

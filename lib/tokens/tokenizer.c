@@ -12,8 +12,8 @@
 #include "tokens/handle.h"
 #include "tokens/scratch.h"
 
-const char *const mlm__special_names[MLM__SPECIAL_COUNT]
-    = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+const char *const mlm__special_names[MLM__SPECIAL_COUNT] = {
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 
 static const mlm_tokenizer_options option_defaults = {
     .struct_size = sizeof option_defaults,
@@ -31,8 +31,8 @@ void mlm_tokenizer_options_init(mlm_tokenizer_options *options, size_t size)
     mlm__struct_init(options, size, &option_defaults, sizeof option_defaults);
 }
 
-mlm_status mlm__tokenizer_options_read(const mlm_tokenizer_options *given, const char *function,
-    mlm_tokenizer_options *out)
+mlm_status mlm__tokenizer_options_read(
+    const mlm_tokenizer_options *given, const char *function, mlm_tokenizer_options *out)
 {
     MLM__TRY(mlm__struct_read(
         given, &option_defaults, sizeof option_defaults, "mlm_tokenizer_options", out));
@@ -72,8 +72,7 @@ void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options)
     set_default(&options->strip_accents, options->lowercase);
     set_default(&options->handle_chinese_chars, 1);
     set_default(&options->clean_text, 1);
-    set_default(
-        &options->max_input_chars_per_word, options->profile == MLM_PROFILE_HF ? 100 : 200);
+    set_default(&options->max_input_chars_per_word, options->profile == MLM_PROFILE_HF ? 100 : 200);
 }
 
 /* Finds the five special tokens among the vocabulary's. */
@@ -81,8 +80,8 @@ static mlm_status find_special(mlm_tokenizer *tokenizer, const mlm__tokenizer_pa
 {
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
         const char *name = parts->special[i] ? parts->special[i] : mlm__special_names[i];
-        int32_t id = mlm__trie_find(
-            &tokenizer->vocabulary.trie, (const uint8_t *)name, strlen(name));
+        int32_t id =
+            mlm__trie_find(&tokenizer->vocabulary.trie, (const uint8_t *)name, strlen(name));
         for (size_t a = 0; a < parts->added_count && id < 0; a++) {
             if (strcmp(parts->added[a].content, name) == 0)
                 id = parts->added[a].id;
@@ -104,8 +103,8 @@ static int by_id(const void *left, const void *right)
 static mlm_status add_tokens(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts)
 {
     size_t count = 0;
-    mlm__added_token *all = mlm__alloc(
-        tokenizer->runtime, parts->added_count + MLM__SPECIAL_COUNT, sizeof *all);
+    mlm__added_token *all =
+        mlm__alloc(tokenizer->runtime, parts->added_count + MLM__SPECIAL_COUNT, sizeof *all);
     if (!all)
         return MLM_ERR_MEMORY;
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
@@ -147,8 +146,7 @@ static mlm_status set_flags(mlm_tokenizer *tokenizer)
     return MLM_OK;
 }
 
-static mlm_status fill(
-    mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts, size_t *which)
+static mlm_status fill(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts, size_t *which)
 {
     if (parts->V == 0)
         return mlm__error(MLM_ERR_FORMAT, "the vocabulary is empty");
@@ -159,8 +157,8 @@ static mlm_status fill(
     mlm__tokenizer_options_resolve(options);
     mlm__normalizer_init(&tokenizer->normalizer, options->profile, options->clean_text,
         options->handle_chinese_chars, options->strip_accents, options->lowercase);
-    MLM__TRY(mlm__vocabulary_create(tokenizer->runtime, parts->tokens, parts->V,
-        parts->model_count, &tokenizer->vocabulary, which));
+    MLM__TRY(mlm__vocabulary_create(tokenizer->runtime, parts->tokens, parts->V, parts->model_count,
+        &tokenizer->vocabulary, which));
     *which = SIZE_MAX;
     MLM__TRY(find_special(tokenizer, parts));
     mlm__wordpiece_init(&tokenizer->wordpiece, &tokenizer->vocabulary.trie,
@@ -169,8 +167,8 @@ static mlm_status fill(
     return set_flags(tokenizer);
 }
 
-mlm_status mlm__tokenizer_build(mlm_runtime *runtime, const mlm__tokenizer_parts *parts,
-    mlm_tokenizer **out, size_t *which)
+mlm_status mlm__tokenizer_build(
+    mlm_runtime *runtime, const mlm__tokenizer_parts *parts, mlm_tokenizer **out, size_t *which)
 {
     mlm_runtime *retained;
     *out = NULL;
@@ -226,8 +224,8 @@ mlm_tokenizer *mlm__tokenizer_retain(mlm_tokenizer *tokenizer)
 
 void mlm_tokenizer_free(mlm_tokenizer *tokenizer)
 {
-    if (!tokenizer
-        || atomic_fetch_sub_explicit(&tokenizer->references, 1, memory_order_acq_rel) > 1)
+    if (!tokenizer ||
+        atomic_fetch_sub_explicit(&tokenizer->references, 1, memory_order_acq_rel) > 1)
         return;
     mlm_runtime *runtime = tokenizer->runtime;
     mlm__scratch_free_all(tokenizer);
@@ -262,8 +260,8 @@ int32_t mlm_tokenizer_special(const mlm_tokenizer *tokenizer, int32_t which)
 const char *mlm_tokenizer_token(const mlm_tokenizer *tokenizer, int32_t id)
 {
     return tokenizer && id >= 0 && (size_t)id < tokenizer->vocabulary.V
-        ? tokenizer->vocabulary.tokens[id]
-        : NULL;
+               ? tokenizer->vocabulary.tokens[id]
+               : NULL;
 }
 
 const uint8_t *mlm__tokenizer_flags(const mlm_tokenizer *tokenizer)

@@ -9,10 +9,10 @@ enum { MLM__TOKENIZER_FILE_SIZE = 1 << 28 };
 
 /* Completes parts with what the file says and builds the tokenizer. What parts has already, from
    the caller or a file that goes before, stays. */
-mlm_status mlm__vocabulary_file_load(mlm_runtime *runtime, const char *path,
-    const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
-mlm_status mlm__tokenizer_json_load(mlm_runtime *runtime, const char *path,
-    const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
+mlm_status mlm__vocabulary_file_load(
+    mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
+mlm_status mlm__tokenizer_json_load(
+    mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
 
 /* Sets *option from a JSON member that is true or false, unless it is set. */
 mlm_status mlm__tokenizer_read_flag(

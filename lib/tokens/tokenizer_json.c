@@ -12,8 +12,8 @@ typedef struct reader {
     const char *path;
     const json_t *root;
     mlm__tokenizer_parts parts;
-    const char **tokens;      /* [V] */
-    mlm__added_token *added;  /* [added_count] */
+    const char **tokens;     /* [V] */
+    mlm__added_token *added; /* [added_count] */
 } reader;
 
 mlm_status mlm__tokenizer_read_flag(
@@ -30,8 +30,7 @@ mlm_status mlm__tokenizer_read_flag(
 }
 
 /* A part of the file, which must be of one type; NULL in *out where it is absent. */
-static mlm_status get_part(
-    const reader *r, const char *name, const char *type, const json_t **out)
+static mlm_status get_part(const reader *r, const char *name, const char *type, const json_t **out)
 {
     const json_t *part = json_object_get(r->root, name);
     *out = NULL;
@@ -90,8 +89,8 @@ static bool is_sequence(const json_t *template, size_t index, const char *id, js
 {
     const json_t *item = json_object_get(json_array_get(template, index), "Sequence");
     const char *given = json_string_value(json_object_get(item, "id"));
-    return given && strcmp(given, id) == 0
-        && json_integer_value(json_object_get(item, "type_id")) == type;
+    return given && strcmp(given, id) == 0 &&
+           json_integer_value(json_object_get(item, "type_id")) == type;
 }
 
 /* "[CLS]:0 $A:0 [SEP]:0" and "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1". */
@@ -100,10 +99,10 @@ static mlm_status read_template(reader *r, const json_t *part)
     const json_t *single = json_object_get(part, "single"), *pair = json_object_get(part, "pair");
     const char *cls = special_at(single, 0), *sep = special_at(single, 2);
     const char *names[] = {special_at(pair, 0), special_at(pair, 2), special_at(pair, 4)};
-    if (json_array_size(single) != 3 || json_array_size(pair) != 5 || !cls || !sep || !names[0]
-        || !names[1] || !names[2] || strcmp(names[0], cls) != 0 || strcmp(names[1], sep) != 0
-        || strcmp(names[2], sep) != 0 || !is_sequence(single, 1, "A", 0)
-        || !is_sequence(pair, 1, "A", 0) || !is_sequence(pair, 3, "B", 1))
+    if (json_array_size(single) != 3 || json_array_size(pair) != 5 || !cls || !sep || !names[0] ||
+        !names[1] || !names[2] || strcmp(names[0], cls) != 0 || strcmp(names[1], sep) != 0 ||
+        strcmp(names[2], sep) != 0 || !is_sequence(single, 1, "A", 0) ||
+        !is_sequence(pair, 1, "A", 0) || !is_sequence(pair, 3, "B", 1))
         return bad_template(r);
     return set_names(r, cls, sep);
 }
@@ -160,8 +159,7 @@ static mlm_status read_tokens(reader *r, json_t *vocab, const json_t *added)
     size_t model_count = json_object_size(vocab), V = model_count;
     r->parts.added_count = json_array_size(added);
     r->added = mlm__alloc(r->runtime, r->parts.added_count, sizeof *r->added);
-    r->tokens = mlm__alloc_zero(
-        r->runtime, model_count + r->parts.added_count, sizeof *r->tokens);
+    r->tokens = mlm__alloc_zero(r->runtime, model_count + r->parts.added_count, sizeof *r->tokens);
     if (!r->added || !r->tokens)
         return MLM_ERR_MEMORY;
     for (size_t i = 0; i < r->parts.added_count; i++) {
@@ -171,7 +169,8 @@ static mlm_status read_tokens(reader *r, json_t *vocab, const json_t *added)
     }
     const char *token;
     json_t *id;
-    json_object_foreach (vocab, token, id) {
+    json_object_foreach(vocab, token, id)
+    {
         if (!json_is_integer(id))
             return mlm__error(
                 MLM_ERR_FORMAT, "%s: model.vocab: the id of '%s' is no integer", r->path, token);
@@ -204,8 +203,7 @@ static mlm_status read_model(reader *r)
         return mlm__error(MLM_ERR_UNSUPPORTED,
             "%s: model.continuing_subword_prefix is '%s', not '##'", r->path, prefix);
     MLM__TRY(mlm__json_string(part, "unk_token", r->path, &r->parts.special[MLM_TOKEN_UNK]));
-    MLM__TRY(
-        mlm__json_int(part, "max_input_chars_per_word", 1, INT32_MAX, r->path, &limit));
+    MLM__TRY(mlm__json_int(part, "max_input_chars_per_word", 1, INT32_MAX, r->path, &limit));
     if (r->parts.options.max_input_chars_per_word == -1)
         r->parts.options.max_input_chars_per_word = (int32_t)limit;
     return read_tokens(r, vocab, json_object_get(r->root, "added_tokens"));
@@ -223,8 +221,8 @@ static mlm_status read_all(reader *r, mlm_tokenizer **out)
     return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
 }
 
-mlm_status mlm__tokenizer_json_load(mlm_runtime *runtime, const char *path,
-    const mlm__tokenizer_parts *parts, mlm_tokenizer **out)
+mlm_status mlm__tokenizer_json_load(
+    mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out)
 {
     json_t *root;
     MLM__TRY(mlm__json_load(runtime, path, MLM__TOKENIZER_FILE_SIZE, &root));

@@ -36,8 +36,8 @@ static mlm_status check_special_tokens(const mlm_vocab_options *options, const c
     }
     for (size_t k = 0; k < MLM__SPECIAL_COUNT; k++) {
         if (!found[k])
-            return mlm__error(MLM_ERR_ARGUMENT, "%s: special_tokens has no %s", function,
-                mlm__special_names[k]);
+            return mlm__error(
+                MLM_ERR_ARGUMENT, "%s: special_tokens has no %s", function, mlm__special_names[k]);
     }
     return MLM_OK;
 }
@@ -77,8 +77,7 @@ static mlm_status build(mlm_runtime *runtime, const mlm__token_table *table,
         for (size_t v = 0; v < table->count; v++)
             tokens[v] = mlm__token_table_text(table, (int32_t)v);
         for (size_t i = 0; i < special_count; i++)
-            added[i] = (mlm__added_token){
-                .content = tokens[i], .id = (int32_t)i, .special = true};
+            added[i] = (mlm__added_token){.content = tokens[i], .id = (int32_t)i, .special = true};
         mlm__tokenizer_parts parts = {.options = *options,
             .tokens = tokens,
             .V = table->count,
@@ -120,8 +119,7 @@ typedef struct text_source {
 } text_source;
 
 static mlm_status train(mlm_runtime *runtime, const text_source *source, const char *function,
-    const mlm_vocab_options *given_vocab, const mlm_tokenizer_options *given,
-    mlm_tokenizer **out)
+    const mlm_vocab_options *given_vocab, const mlm_tokenizer_options *given, mlm_tokenizer **out)
 {
     mlm_vocab_options vocab;
     mlm_tokenizer_options options;
@@ -131,8 +129,8 @@ static mlm_status train(mlm_runtime *runtime, const text_source *source, const c
     MLM__TRY(mlm__tokenizer_options_read(given, function, &options));
     MLM__TRY(mlm__runtime_retain(runtime, &retained));
     mlm_status status = source->read
-        ? mlm__lines_read(retained, source->read, source->user, &lines)
-        : mlm__lines_open(retained, source->paths, source->path_count, &lines);
+                            ? mlm__lines_read(retained, source->read, source->user, &lines)
+                            : mlm__lines_open(retained, source->paths, source->path_count, &lines);
     if (status == MLM_OK) {
         status = learn(retained, &lines, &vocab, &options, out);
         mlm__lines_close(&lines);
@@ -164,8 +162,7 @@ mlm_status mlm_tokenizer_train_files(mlm_runtime *runtime, const char *const *pa
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: paths is NULL");
     for (size_t i = 0; i < path_count; i++) {
         if (!paths[i])
-            return mlm__error(
-                MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: paths[%zu] is NULL", i);
+            return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: paths[%zu] is NULL", i);
     }
     text_source source = {.paths = paths, .path_count = path_count};
     return train(runtime, &source, "mlm_tokenizer_train_files", vocab, options, out);

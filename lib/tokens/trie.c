@@ -16,8 +16,8 @@ typedef struct builder {
     mlm_runtime *runtime;
     const mlm__trie_string *strings;
     mlm__trie_node *nodes;
-    size_t capacity;  /* of nodes */
-    size_t first;     /* below it hardly any node is free */
+    size_t capacity; /* of nodes */
+    size_t first;    /* below it hardly any node is free */
     pending *stack;
     size_t stack_capacity, stack_count;
 } builder;
@@ -95,14 +95,14 @@ static mlm_status expand(builder *b, pending parent)
     begins[count] = parent.end;
     size_t base;
     MLM__TRY(find_base(b, bytes, count, &base));
-    MLM__TRY(mlm__grow(b->runtime, &b->stack, &b->stack_capacity, b->stack_count + count,
-        sizeof *b->stack));
+    MLM__TRY(mlm__grow(
+        b->runtime, &b->stack, &b->stack_capacity, b->stack_count + count, sizeof *b->stack));
     b->nodes[parent.node].base = (int32_t)base;
     for (size_t c = 0; c < count; c++) {
         size_t node = base + bytes[c];
         b->nodes[node].parent = parent.node;
-        b->stack[b->stack_count++]
-            = (pending){begins[c], begins[c + 1], parent.depth + 1, (int32_t)node};
+        b->stack[b->stack_count++] =
+            (pending){begins[c], begins[c + 1], parent.depth + 1, (int32_t)node};
     }
     return MLM_OK;
 }
@@ -126,8 +126,8 @@ mlm_status mlm__trie_create(mlm_runtime *runtime, mlm__trie_string *strings, siz
     if (count > 0)
         qsort(strings, count, sizeof *strings, compare);
     for (size_t i = 1; duplicate && i < count; i++) {
-        if (strings[i].length == strings[i - 1].length
-            && memcmp(strings[i].bytes, strings[i - 1].bytes, strings[i].length) == 0) {
+        if (strings[i].length == strings[i - 1].length &&
+            memcmp(strings[i].bytes, strings[i - 1].bytes, strings[i].length) == 0) {
             *duplicate = strings[i].id;
             return MLM_ERR_FORMAT;
         }

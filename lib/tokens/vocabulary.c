@@ -22,8 +22,8 @@ static mlm_status check_tokens(const char *const *tokens, size_t V, size_t *size
     return MLM_OK;
 }
 
-static mlm_status fill(mlm_runtime *runtime, const char *const *tokens,
-    mlm__vocabulary *vocabulary, mlm__trie_string *strings, size_t *which)
+static mlm_status fill(mlm_runtime *runtime, const char *const *tokens, mlm__vocabulary *vocabulary,
+    mlm__trie_string *strings, size_t *which)
 {
     char *end = vocabulary->text;
     for (size_t v = 0; v < vocabulary->V; v++) {
@@ -34,8 +34,8 @@ static mlm_status fill(mlm_runtime *runtime, const char *const *tokens,
         end += length + 1;
     }
     int32_t duplicate = -1;
-    mlm_status status
-        = mlm__trie_create(runtime, strings, vocabulary->model_count, &vocabulary->trie, &duplicate);
+    mlm_status status =
+        mlm__trie_create(runtime, strings, vocabulary->model_count, &vocabulary->trie, &duplicate);
     if (duplicate >= 0) {
         *which = (size_t)duplicate;
         return mlm__error(MLM_ERR_FORMAT, "duplicate token '%s'", tokens[duplicate]);

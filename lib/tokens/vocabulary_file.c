@@ -9,8 +9,7 @@
 
 static bool is_space(int32_t code, int32_t profile)
 {
-    return code != MLM__UTF8_INVALID
-        && mlm__character_of(code)->flags[profile] & MLM__CHAR_BREAK;
+    return code != MLM__UTF8_INVALID && mlm__character_of(code)->flags[profile] & MLM__CHAR_BREAK;
 }
 
 /* Ends a line with a zero byte where its last white space begins; google skips the first too. */
@@ -25,8 +24,8 @@ static const char *trim(char *line, size_t length, int32_t profile)
         end = last;
     }
     line[end - begin] = 0;
-    while (profile == MLM_PROFILE_GOOGLE && begin < end
-        && is_space(mlm__utf8_decode(begin, end, &size), profile))
+    while (profile == MLM_PROFILE_GOOGLE && begin < end &&
+           is_space(mlm__utf8_decode(begin, end, &size), profile))
         begin += size;
     return (const char *)begin;
 }
@@ -71,8 +70,8 @@ static mlm_status build(mlm_runtime *runtime, const char *path, char *data, size
     return status == MLM_ERR_FORMAT ? mlm__error_in(status, path) : status;
 }
 
-mlm_status mlm__vocabulary_file_load(mlm_runtime *runtime, const char *path,
-    const mlm__tokenizer_parts *parts, mlm_tokenizer **out)
+mlm_status mlm__vocabulary_file_load(
+    mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out)
 {
     char *data;
     size_t size;

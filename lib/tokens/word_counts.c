@@ -53,8 +53,8 @@ static void split_piece(void *context, size_t index, int32_t thread)
         mlm__normalize(
             c->normalizer, (const uint8_t *)c->lines->text[line], begin, end, &normalized);
         mlm__word word = {0, 0};
-        while (mlm__word_next(
-            c->normalizer, normalized.bytes, normalized.length, word.end, &word)) {
+        while (
+            mlm__word_next(c->normalizer, normalized.bytes, normalized.length, word.end, &word)) {
             size_t length = word.end - word.begin;
             found[p->count++] = (found_word){(uint32_t)(used + word.begin), (uint32_t)length,
                 mlm__hash_text(normalized.bytes + word.begin, length)};
@@ -87,21 +87,21 @@ static mlm_status count_word(
     size_t mask = counts->slot_count - 1, slot = found->hash & mask;
     for (; counts->slots[slot]; slot = (slot + 1) & mask) {
         mlm__counted_word *word = &counts->words[counts->slots[slot] - 1];
-        if (word->hash == found->hash && word->length == found->length
-            && memcmp(counts->text + word->begin, bytes, found->length) == 0) {
+        if (word->hash == found->hash && word->length == found->length &&
+            memcmp(counts->text + word->begin, bytes, found->length) == 0) {
             word->count++;
             return MLM_OK;
         }
     }
     if (counts->count == UINT32_MAX - 1)
         return mlm__error(MLM_ERR_MEMORY, "too many distinct words");
-    MLM__TRY(mlm__grow(runtime, &counts->words, &counts->capacity, counts->count + 1,
-        sizeof *counts->words));
-    MLM__TRY(mlm__grow(runtime, &counts->text, &counts->text_capacity,
-        counts->text_length + found->length, 1));
+    MLM__TRY(mlm__grow(
+        runtime, &counts->words, &counts->capacity, counts->count + 1, sizeof *counts->words));
+    MLM__TRY(mlm__grow(
+        runtime, &counts->text, &counts->text_capacity, counts->text_length + found->length, 1));
     memcpy(counts->text + counts->text_length, bytes, found->length);
-    counts->words[counts->count++]
-        = (mlm__counted_word){counts->text_length, found->length, found->hash, 1};
+    counts->words[counts->count++] =
+        (mlm__counted_word){counts->text_length, found->length, found->hash, 1};
     counts->text_length += found->length;
     counts->slots[slot] = (uint32_t)counts->count;
     return 2 * counts->count > counts->slot_count ? grow_slots(runtime, counts) : MLM_OK;
@@ -135,11 +135,11 @@ static mlm_status finish_round(counting *c)
     return MLM_OK;
 }
 
-static mlm_status add_piece(counting *c, size_t first, size_t last, size_t begin, size_t end,
-    size_t bytes)
+static mlm_status add_piece(
+    counting *c, size_t first, size_t last, size_t begin, size_t end, size_t bytes)
 {
-    c->pieces[c->piece_count++]
-        = (piece){.first = first, .last = last, .begin = begin, .end = end, .bytes = bytes};
+    c->pieces[c->piece_count++] =
+        (piece){.first = first, .last = last, .begin = begin, .end = end, .bytes = bytes};
     return c->piece_count == ROUND_PIECES ? finish_round(c) : MLM_OK;
 }
 
@@ -149,8 +149,8 @@ static mlm_status cut_line(counting *c, size_t line)
     size_t length = c->lines->length[line];
     for (size_t begin = 0, end; begin < length; begin = end) {
         const char *space = length - begin > PIECE
-            ? memchr(text + begin + PIECE, ' ', length - begin - PIECE)
-            : NULL;
+                                ? memchr(text + begin + PIECE, ' ', length - begin - PIECE)
+                                : NULL;
         end = space ? (size_t)(space - text) + 1 : length;
         MLM__TRY(add_piece(c, line, line + 1, begin, end, end - begin));
     }

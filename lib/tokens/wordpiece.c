@@ -2,8 +2,8 @@
 
 #include "text/utf8.h"
 
-void mlm__wordpiece_init(mlm__wordpiece *wordpiece, const mlm__trie *trie, int32_t unknown,
-    size_t max_characters)
+void mlm__wordpiece_init(
+    mlm__wordpiece *wordpiece, const mlm__trie *trie, int32_t unknown, size_t max_characters)
 {
     int32_t node = mlm__trie_step(trie, MLM__TRIE_ROOT, '#');
     *wordpiece = (mlm__wordpiece){

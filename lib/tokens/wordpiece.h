@@ -16,8 +16,8 @@ typedef struct mlm__piece {
     uint32_t end; /* its last byte + 1, counted from the word's first byte */
 } mlm__piece;
 
-void mlm__wordpiece_init(mlm__wordpiece *wordpiece, const mlm__trie *trie, int32_t unknown,
-    size_t max_characters);
+void mlm__wordpiece_init(
+    mlm__wordpiece *wordpiece, const mlm__trie *trie, int32_t unknown, size_t max_characters);
 
 /* The pieces of a word of size > 0 bytes of valid UTF-8: the longest token at its begin, then the
    longest "##" token at each end, or a single [UNK] when somewhere there is none. Writes as many

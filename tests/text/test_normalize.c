@@ -18,7 +18,8 @@ static size_t normalize(int32_t profile, bool lowercase, bool strip, const char 
     return out.length;
 }
 
-static void check(int32_t profile, bool lowercase, bool strip, const char *text, const char *expected)
+static void check(
+    int32_t profile, bool lowercase, bool strip, const char *text, const char *expected)
 {
     uint8_t bytes[ROOM];
     normalize(profile, lowercase, strip, text, bytes, NULL);
@@ -84,8 +85,8 @@ START_TEST(test_growth)
     enum { LETTERS = sizeof letters / sizeof letters[0] };
     for (int32_t options = 0; options < 32; options++) {
         mlm__normalizer normalizer;
-        mlm__normalizer_init(&normalizer, options & 1, options & 2, options & 4, options & 8,
-            options & 16);
+        mlm__normalizer_init(
+            &normalizer, options & 1, options & 2, options & 4, options & 8, options & 16);
         for (size_t i = 0; i < LETTERS * LETTERS * LETTERS; i++) {
             char text[16];
             size_t length = 0;

@@ -9,7 +9,8 @@
 #include "text/words.h"
 
 /* The words of text as a JSON array, in *words. */
-static void split(const mlm__normalizer *normalizer, const uint8_t *text, size_t length, json_t *words)
+static void split(
+    const mlm__normalizer *normalizer, const uint8_t *text, size_t length, json_t *words)
 {
     uint8_t bytes[64];
     mlm__normalized out = {.bytes = bytes};
@@ -53,9 +54,10 @@ static void sweep(int32_t profile, bool lowercase, const char *name, size_t expe
         split(&normalizer, text, length, words);
         if (code != next) {
             /* What the sweep does not list stays as it is. */
-            ck_assert_msg(json_array_size(words) == 1
-                    && json_string_length(json_array_get(words, 0)) == length
-                    && memcmp(json_string_value(json_array_get(words, 0)), text, length) == 0,
+            ck_assert_msg(
+                json_array_size(words) == 1 &&
+                    json_string_length(json_array_get(words, 0)) == length &&
+                    memcmp(json_string_value(json_array_get(words, 0)), text, length) == 0,
                 "%s: U+%04X changed", name, (unsigned)code);
             continue;
         }

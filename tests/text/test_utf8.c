@@ -10,14 +10,15 @@ START_TEST(test_every_code_point)
         size_t written = mlm__utf8_encode(code, bytes);
         bool surrogate = code >= 0xD800 && code < 0xE000;
         int32_t read = mlm__utf8_decode(bytes, bytes + written, &size);
-        bool good = read == (surrogate ? MLM__UTF8_INVALID : code)
-            && size == (surrogate ? 1 : written) && mlm__utf8_valid(bytes, written) != surrogate
-            && (surrogate || mlm__utf8_size(bytes[0]) == written)
-            && (surrogate || mlm__utf8_previous(bytes, bytes + written) == bytes);
+        bool good = read == (surrogate ? MLM__UTF8_INVALID : code) &&
+                    size == (surrogate ? 1 : written) &&
+                    mlm__utf8_valid(bytes, written) != surrogate &&
+                    (surrogate || mlm__utf8_size(bytes[0]) == written) &&
+                    (surrogate || mlm__utf8_previous(bytes, bytes + written) == bytes);
         /* Cut off anywhere it is one invalid part. */
         for (size_t cut = 1; cut < written && !surrogate; cut++)
-            good = good && mlm__utf8_decode(bytes, bytes + cut, &size) == MLM__UTF8_INVALID
-                && size == cut;
+            good = good && mlm__utf8_decode(bytes, bytes + cut, &size) == MLM__UTF8_INVALID &&
+                   size == cut;
         if (!good)
             ck_abort_msg("U+%04X", (unsigned)code);
     }

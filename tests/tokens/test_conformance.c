@@ -40,8 +40,8 @@ static bool equals(const mlm_tokenizer *tokenizer, const json_t *text, const jso
         if (ids[i] != json_integer_value(json_array_get(expected, i)))
             return false;
         for (size_t k = 2 * i; offsets && k < 2 * i + 2; k++) {
-            if ((json_int_t)mlm__utf8_count(bytes, (size_t)spans[k])
-                != json_integer_value(json_array_get(offsets, k)))
+            if ((json_int_t)mlm__utf8_count(bytes, (size_t)spans[k]) !=
+                json_integer_value(json_array_get(offsets, k)))
                 return false;
         }
     }
@@ -76,9 +76,9 @@ static size_t check_torture(const json_t *object, mlm_tokenizer *const *tokenize
 {
     const json_t *text = json_object_get(object, "text");
     return !equals(tokenizers[0], text, json_object_get(object, "uncased"),
-               json_object_get(object, "offsets"))
-        + !equals(tokenizers[1], text, json_object_get(object, "cased"), NULL)
-        + !equals(tokenizers[2], text, json_object_get(object, "mcased"), NULL);
+               json_object_get(object, "offsets")) +
+           !equals(tokenizers[1], text, json_object_get(object, "cased"), NULL) +
+           !equals(tokenizers[2], text, json_object_get(object, "mcased"), NULL);
 }
 
 START_TEST(test_torture)

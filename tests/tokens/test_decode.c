@@ -12,12 +12,13 @@ START_TEST(test_equals_the_reference)
             tokenizer, c->ids, c->count, c->flags, text, sizeof text, &length));
         ck_assert_str_eq(text, c->text);
         ck_assert_uint_eq(length, expected);
-        assert_ok(mlm_tokenizer_decode(
-            tokenizer, c->ids, c->count, c->flags, text, expected, &length));
+        assert_ok(
+            mlm_tokenizer_decode(tokenizer, c->ids, c->count, c->flags, text, expected, &length));
         if (expected == 0)
             continue;
         assert_status(mlm_tokenizer_decode(
-            tokenizer, c->ids, c->count, c->flags, text, expected - 1, &length), MLM_ERR_CAPACITY);
+                          tokenizer, c->ids, c->count, c->flags, text, expected - 1, &length),
+            MLM_ERR_CAPACITY);
         ck_assert_uint_eq(length, expected);
     }
     mlm_tokenizer_free(tokenizer);

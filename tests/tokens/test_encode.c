@@ -28,12 +28,12 @@ static void check_case(const mlm_tokenizer *tokenizer, const encoding_case *c)
     mlm_encode_options options = plain();
     int32_t ids[512], spans[1024];
     size_t count;
-    assert_ok(mlm_tokenizer_encode(
-        tokenizer, c->text, c->length, &options, ids, spans, 512, &count));
+    assert_ok(
+        mlm_tokenizer_encode(tokenizer, c->text, c->length, &options, ids, spans, 512, &count));
     ck_assert_msg(count == c->count, "\"%s\" has %zu tokens, not %zu", c->text, count, c->count);
     for (size_t i = 0; i < count; i++) {
-        ck_assert_msg(ids[i] == c->ids[i], "\"%s\": token %zu is %d, not %d", c->text, i, ids[i],
-            c->ids[i]);
+        ck_assert_msg(
+            ids[i] == c->ids[i], "\"%s\": token %zu is %d, not %d", c->text, i, ids[i], c->ids[i]);
         for (size_t k = 2 * i; c->spans && k < 2 * i + 2; k++)
             ck_assert_msg(spans[k] == c->spans[k], "\"%s\": spans[%zu] is %d, not %d", c->text, k,
                 spans[k], c->spans[k]);
@@ -83,23 +83,21 @@ START_TEST(test_special_tokens_and_cutting)
     mlm_encode_options_init(&options, sizeof options);
     int32_t ids[8], spans[16];
     size_t count;
-    assert_ok(mlm_tokenizer_encode(
-        tokenizer, text, strlen(text), NULL, ids, spans, 8, &count));
+    assert_ok(mlm_tokenizer_encode(tokenizer, text, strlen(text), NULL, ids, spans, 8, &count));
     ck_assert_uint_eq(count, 6);
     ck_assert(ids[0] == CLS && ids[1] == hello && ids[2] == how && ids[5] == SEP);
     const int32_t expected[] = {0, 0, 0, 5, 6, 9, 10, 13, 14, 17, 0, 0};
     ck_assert_mem_eq(spans, expected, sizeof expected);
     options.max_length = 4;
-    assert_ok(mlm_tokenizer_encode(
-        tokenizer, text, strlen(text), &options, ids, NULL, 4, &count));
+    assert_ok(mlm_tokenizer_encode(tokenizer, text, strlen(text), &options, ids, NULL, 4, &count));
     ck_assert(count == 4 && ids[2] == how && ids[3] == SEP);
     options.max_length = 2;
-    assert_ok(mlm_tokenizer_encode(
-        tokenizer, text, strlen(text), &options, ids, NULL, 2, &count));
+    assert_ok(mlm_tokenizer_encode(tokenizer, text, strlen(text), &options, ids, NULL, 2, &count));
     ck_assert(count == 2 && ids[1] == SEP);
     options.max_length = 1;
-    assert_error(mlm_tokenizer_encode(
-        tokenizer, text, strlen(text), &options, ids, NULL, 2, &count), MLM_ERR_ARGUMENT, "max_length");
+    assert_error(
+        mlm_tokenizer_encode(tokenizer, text, strlen(text), &options, ids, NULL, 2, &count),
+        MLM_ERR_ARGUMENT, "max_length");
     mlm_tokenizer_free(tokenizer);
 }
 END_TEST
@@ -135,8 +133,8 @@ static void check_pair(const mlm_tokenizer *tokenizer, size_t first, size_t seco
     options.max_length = max_length;
     options.add_special_tokens = add;
     size_t need = kept_first + kept_second + (add ? 3 : 0);
-    assert_ok(mlm_tokenizer_encode_pair(tokenizer, letters, 2 * first, others, 2 * second, &options,
-        ids, types, need, &count));
+    assert_ok(mlm_tokenizer_encode_pair(
+        tokenizer, letters, 2 * first, others, 2 * second, &options, ids, types, need, &count));
     ck_assert_uint_eq(count, need);
     if (add)
         ck_assert(ids[at] == CLS && types[at++] == 0);
@@ -173,8 +171,9 @@ START_TEST(test_pairs)
     }
     size_t count;
     int32_t ids[7];
-    assert_status(mlm_tokenizer_encode_pair(tokenizer, "a a", 3, "e e e", 5, NULL, ids, NULL, 7,
-        &count), MLM_ERR_CAPACITY);
+    assert_status(
+        mlm_tokenizer_encode_pair(tokenizer, "a a", 3, "e e e", 5, NULL, ids, NULL, 7, &count),
+        MLM_ERR_CAPACITY);
     ck_assert_uint_eq(count, 8);
     mlm_tokenizer_free(tokenizer);
 }
@@ -194,15 +193,15 @@ START_TEST(test_long_texts)
     uint64_t state = 1;
     for (size_t w = 0; w < WORDS; w++) {
         const char *word = words[test_random(&state) % 6];
-        assert_ok(mlm_tokenizer_encode(tokenizer, word, strlen(word), &options, expected + need,
-            NULL, 16, &count));
+        assert_ok(mlm_tokenizer_encode(
+            tokenizer, word, strlen(word), &options, expected + need, NULL, 16, &count));
         need += count;
         memcpy(text + length, word, strlen(word));
         length += strlen(word);
         text[length++] = w % 1000 == 0 ? '\n' : ' ';
     }
-    assert_ok(mlm_tokenizer_encode(
-        tokenizer, text, length, &options, ids, spans, WORDS * 4, &count));
+    assert_ok(
+        mlm_tokenizer_encode(tokenizer, text, length, &options, ids, spans, WORDS * 4, &count));
     ck_assert_uint_eq(count, need);
     ck_assert_mem_eq(ids, expected, need * sizeof *ids);
     ck_assert_int_eq(spans[2 * count - 1], (int32_t)length - 1);
@@ -228,8 +227,8 @@ START_TEST(test_huge_words)
         size_t length = size - size % strlen(units[u]);
         for (size_t i = 0; i < length; i++)
             text[i] = units[u][i % strlen(units[u])];
-        mlm_status status = mlm_tokenizer_encode(
-            tokenizer, text, length, &options, ids, spans, 2, &count);
+        mlm_status status =
+            mlm_tokenizer_encode(tokenizer, text, length, &options, ids, spans, 2, &count);
         ck_assert(status == MLM_OK || status == MLM_ERR_CAPACITY);
         ck_assert_uint_eq(count, u == 2 ? length / 3 * 2 : 1);
     }

@@ -52,12 +52,12 @@ static void check(int32_t threads, int32_t max_length)
     mlm_encode_options options;
     mlm_encode_options_init(&options, sizeof options);
     options.max_length = max_length;
-    assert_ok(mlm_tokenizer_encode_batch(tokenizer, t->text, t->length, B, &options, offsets, ids,
-        spans, capacity, &count));
+    assert_ok(mlm_tokenizer_encode_batch(
+        tokenizer, t->text, t->length, B, &options, offsets, ids, spans, capacity, &count));
     ck_assert_int_eq(offsets[0], 0);
     for (size_t b = 0; b < B; b++) {
-        assert_ok(mlm_tokenizer_encode(tokenizer, t->text[b], t->length[b], &options, one_ids,
-            one_spans, 100002, &one));
+        assert_ok(mlm_tokenizer_encode(
+            tokenizer, t->text[b], t->length[b], &options, one_ids, one_spans, 100002, &one));
         ck_assert_uint_eq((size_t)(offsets[b + 1] - offsets[b]), one);
         ck_assert_mem_eq(ids + at, one_ids, one * sizeof *ids);
         ck_assert_mem_eq(spans + 2 * at, one_spans, 2 * one * sizeof *ids);
@@ -65,7 +65,8 @@ static void check(int32_t threads, int32_t max_length)
     }
     ck_assert_uint_eq(count, at);
     assert_status(mlm_tokenizer_encode_batch(tokenizer, t->text, t->length, B, &options, offsets,
-        ids, NULL, at - 1, &count), MLM_ERR_CAPACITY);
+                      ids, NULL, at - 1, &count),
+        MLM_ERR_CAPACITY);
     ck_assert_uint_eq(count, at);
     free(one_spans);
     free(one_ids);
@@ -91,11 +92,12 @@ START_TEST(test_no_text)
     mlm_tokenizer *tokenizer = fixture_tokenizer(NULL);
     int32_t offsets[1] = {-7};
     size_t count = 7;
-    assert_ok(mlm_tokenizer_encode_batch(
-        tokenizer, NULL, NULL, 0, NULL, offsets, NULL, NULL, 0, &count));
+    assert_ok(
+        mlm_tokenizer_encode_batch(tokenizer, NULL, NULL, 0, NULL, offsets, NULL, NULL, 0, &count));
     ck_assert(offsets[0] == 0 && count == 0);
-    assert_error(mlm_tokenizer_encode_batch(
-        tokenizer, NULL, NULL, -1, NULL, offsets, NULL, NULL, 0, &count), MLM_ERR_ARGUMENT, "B is -1");
+    assert_error(
+        mlm_tokenizer_encode_batch(tokenizer, NULL, NULL, -1, NULL, offsets, NULL, NULL, 0, &count),
+        MLM_ERR_ARGUMENT, "B is -1");
     mlm_tokenizer_free(tokenizer);
 }
 END_TEST

@@ -50,8 +50,7 @@ START_TEST(test_refused_vocabularies)
     ck_assert_ptr_null(tokenizer);
     assert_error(mlm_tokenizer_create(NULL, tokens, 4, NULL, &tokenizer), MLM_ERR_FORMAT,
         "special token [MASK] is missing");
-    assert_error(
-        mlm_tokenizer_create(NULL, tokens, 0, NULL, &tokenizer), MLM_ERR_FORMAT, "empty");
+    assert_error(mlm_tokenizer_create(NULL, tokens, 0, NULL, &tokenizer), MLM_ERR_FORMAT, "empty");
     tokens[6] = "\xC3";
     assert_error(mlm_tokenizer_create(NULL, tokens, 7, NULL, &tokenizer), MLM_ERR_FORMAT,
         "tokens[6]: token is not UTF-8");
@@ -101,8 +100,8 @@ START_TEST(test_provenance)
     ck_assert_str_ne(first, cased);
     ck_assert_str_ne(first, smaller);
     /* printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n##s\n' | sha256sum */
-    ck_assert_ptr_nonnull(strstr(first, 
-        "691dffb70974c5530713bcc696b299a5526ddf36f7d386856c021f7a7d52a0ea"));
+    ck_assert_ptr_nonnull(
+        strstr(first, "691dffb70974c5530713bcc696b299a5526ddf36f7d386856c021f7a7d52a0ea"));
     free(smaller);
     free(cased);
     free(same);
@@ -127,13 +126,13 @@ static void *encode_all(void *context)
             int32_t ids[512], spans[1024];
             size_t count;
             /* The first cases are those with the default options. */
-            if (c->profile != MLM_PROFILE_HF || c->split_special_tokens || c->lowercase == 0
-                || c->strip_accents != -1 || !c->handle_chinese_chars || !c->clean_text)
+            if (c->profile != MLM_PROFILE_HF || c->split_special_tokens || c->lowercase == 0 ||
+                c->strip_accents != -1 || !c->handle_chinese_chars || !c->clean_text)
                 continue;
             mlm_status status = mlm_tokenizer_encode(
                 j->tokenizer, c->text, c->length, &options, ids, spans, 512, &count);
-            j->wrong += status != MLM_OK || count != c->count
-                || memcmp(ids, c->ids, count * sizeof *ids) != 0;
+            j->wrong += status != MLM_OK || count != c->count ||
+                        memcmp(ids, c->ids, count * sizeof *ids) != 0;
         }
     }
     return NULL;
@@ -168,8 +167,7 @@ static mlm_status use_tokenizer(mlm_runtime *runtime, void *context)
     mlm_status status = mlm_tokenizer_create(runtime, fixture_tokens,
         sizeof fixture_tokens / sizeof fixture_tokens[0], NULL, &tokenizer);
     if (status == MLM_OK)
-        status = mlm_tokenizer_encode(
-            tokenizer, text, strlen(text), NULL, ids, spans, 32, &count);
+        status = mlm_tokenizer_encode(tokenizer, text, strlen(text), NULL, ids, spans, 32, &count);
     if (status == MLM_OK)
         status = mlm_tokenizer_encode_batch(
             tokenizer, texts, lengths, 3, NULL, offsets, ids, spans, 32, &count);

@@ -37,7 +37,8 @@ START_TEST(test_refused_vocabulary_files)
     REFUSED("vocab.txt", "[PAD]\nthe\nthe \n", MLM_ERR_FORMAT, "vocab.txt:3: duplicate");
     REFUSED("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n", MLM_ERR_FORMAT,
         "vocab.txt: special token [MASK] is missing");
-    REFUSED("vocab.txt", "[PAD]\n[UNK]\n\xFFx\n", MLM_ERR_FORMAT, "vocab.txt:3: token is not UTF-8");
+    REFUSED(
+        "vocab.txt", "[PAD]\n[UNK]\n\xFFx\n", MLM_ERR_FORMAT, "vocab.txt:3: token is not UTF-8");
     REFUSED("vocab.txt", "[PAD]\n[UN\0]\n", MLM_ERR_FORMAT, "vocab.txt:2: a zero byte");
     REFUSED("vocab.txt", "", MLM_ERR_FORMAT, "vocab.txt: the vocabulary is empty");
     mlm_tokenizer *tokenizer;
@@ -49,10 +50,10 @@ START_TEST(test_refused_vocabulary_files)
 }
 END_TEST
 
-#define VOCAB                                                                                      \
-    "\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,\"[MASK]\":4,\"the\":5}"
+#define VOCAB "\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,\"[MASK]\":4,\"the\":5}"
 #define PARTS                                                                                      \
-    "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}"
+    "\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"                    \
+    "\"BertPreTokenizer\"}"
 #define MODEL "\"model\":{\"type\":\"WordPiece\"," VOCAB "}"
 
 START_TEST(test_refused_json)
@@ -65,8 +66,8 @@ START_TEST(test_refused_json)
     REFUSED("tokenizer.json", "{\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}",
         MLM_ERR_UNSUPPORTED, "normalizer is of type 'Lowercase'");
     REFUSED("tokenizer.json",
-        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"normalizer\":{\"type\":\"BertNormalizer\"}," MODEL
-        "}",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"normalizer\":{\"type\":\"BertNormalizer\"}"
+        "," MODEL "}",
         MLM_ERR_UNSUPPORTED, "pre_tokenizer is of type 'ByteLevel'");
     REFUSED("tokenizer.json",
         "{" PARTS "," MODEL ",\"post_processor\":{\"type\":\"RobertaProcessing\"}}",
@@ -83,8 +84,9 @@ START_TEST(test_refused_json)
     REFUSED("tokenizer.json",
         "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":2147483647,\"content\":\"x\"}]}",
         MLM_ERR_FORMAT, "'x' has id 2147483647");
-    REFUSED("tokenizer.json", "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]}",
-        MLM_ERR_FORMAT, "both have id 0");
+    REFUSED("tokenizer.json",
+        "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]}", MLM_ERR_FORMAT,
+        "both have id 0");
     mlm_tokenizer *tokenizer;
     static const char good[] = "{" PARTS "," MODEL "}";
     assert_ok(load("tokenizer.json", good, sizeof good - 1, &tokenizer));
@@ -132,8 +134,8 @@ END_TEST
 START_TEST(test_config_goes_before)
 {
     const char *folder = test_folder();
-    static const char config[]
-        = "{\"do_lower_case\": false, \"mask_token\": {\"content\": \"the\"}, \"unk_token\": null}";
+    static const char config[] =
+        "{\"do_lower_case\": false, \"mask_token\": {\"content\": \"the\"}, \"unk_token\": null}";
     test_write_file(test_path(folder, "vocab.txt"), vocabulary, sizeof vocabulary - 1);
     test_write_file(test_path(folder, "tokenizer_config.json"), config, sizeof config - 1);
     mlm_tokenizer *tokenizer;

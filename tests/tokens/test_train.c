@@ -162,8 +162,7 @@ START_TEST(test_refused)
     runtime_options.progress = stop;
     assert_ok(mlm_runtime_create(&runtime_options, &runtime));
     feed f = {learned_text, sizeof learned_text - 1, 0, 100, 1};
-    assert_status(
-        mlm_tokenizer_train(runtime, read_feed, &f, NULL, NULL, &tokenizer), MLM_STOPPED);
+    assert_status(mlm_tokenizer_train(runtime, read_feed, &f, NULL, NULL, &tokenizer), MLM_STOPPED);
     mlm_runtime_free(runtime);
 }
 END_TEST
@@ -174,8 +173,7 @@ static mlm_status train(mlm_runtime *runtime, void *context)
     feed f = {learned_text, sizeof learned_text - 1, 0, 100, 1};
     mlm_vocab_options options = options_of(&learned_cases[0]);
     mlm_tokenizer *tokenizer = NULL;
-    mlm_status status
-        = mlm_tokenizer_train(runtime, read_feed, &f, &options, NULL, &tokenizer);
+    mlm_status status = mlm_tokenizer_train(runtime, read_feed, &f, &options, NULL, &tokenizer);
     mlm_tokenizer_free(tokenizer);
     return status;
 }

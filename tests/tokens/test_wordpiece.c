@@ -3,12 +3,12 @@
 #include "tokens/tokens_suites.h"
 
 /* The example of google-research/bert's tokenization_test.py, and what lies beside it. */
-static const char *const tokens[] = {"[UNK]", "want", "##want", "##ed", "wa", "un", "runn", "##ing",
-    "é", "##é", "##", "##wan"};
+static const char *const tokens[] = {
+    "[UNK]", "want", "##want", "##ed", "wa", "un", "runn", "##ing", "é", "##é", "##", "##wan"};
 enum { TOKEN_COUNT = sizeof tokens / sizeof tokens[0], UNK = 0 };
 
-static void check(const char *word, size_t limit, size_t count, const int32_t *ids,
-    const uint32_t *ends)
+static void check(
+    const char *word, size_t limit, size_t count, const int32_t *ids, const uint32_t *ends)
 {
     mlm_runtime *runtime;
     mlm__vocabulary vocabulary;
@@ -16,8 +16,8 @@ static void check(const char *word, size_t limit, size_t count, const int32_t *i
     mlm__piece pieces[8];
     size_t which;
     assert_ok(mlm_runtime_create(NULL, &runtime));
-    assert_ok(mlm__vocabulary_create(
-        runtime, tokens, TOKEN_COUNT, TOKEN_COUNT, &vocabulary, &which));
+    assert_ok(
+        mlm__vocabulary_create(runtime, tokens, TOKEN_COUNT, TOKEN_COUNT, &vocabulary, &which));
     mlm__wordpiece_init(&wordpiece, &vocabulary.trie, UNK, limit);
     ck_assert_uint_eq(
         mlm__wordpiece_split(&wordpiece, (const uint8_t *)word, strlen(word), pieces, 8), count);
