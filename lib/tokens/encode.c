@@ -1,9 +1,6 @@
 #include "tokens/encode.h"
 
-#include <string.h>
-
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/options.h"
 #include "tokens/scratch.h"
 

@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "base/error.h"
 #include "text/utf8.h"
