@@ -1,4 +1,4 @@
-
+/* One text to ids: added tokens, blocks, words, pieces. */
 #include "base/error.h"
 #include "text/utf8.h"
 #include "text/words.h"
