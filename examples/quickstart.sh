@@ -17,7 +17,7 @@ that are missing are installed first (with sudo where the user is not root).
 END
 }
 
-steps=5000
+steps=8000
 while [ $# -gt 0 ]; do
     case $1 in
     --steps) steps=${2:?--steps needs a number}; shift 2 ;;
@@ -55,7 +55,7 @@ echo "== text: $(wc -w < "$out/train.txt") words to learn from, $(wc -w < "$out/
 echo "== pre-training"
 model=$out/model
 build/examples/pretrain --output "$model" --vocab-size 8000 --config tiny --dropout 0 \
-    --steps "$steps" --batch-size 76 --seq-length 128 --learning-rate 1e-3 \
+    --steps "$steps" --batch-size 48 --seq-length 128 --learning-rate 1e-3 \
     --warmup $((steps / 20)) --metrics "$out/metrics.jsonl" "$out/train.txt"
 
 echo "== one sentence, as the model sees it in training"
