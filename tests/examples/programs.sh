@@ -30,8 +30,11 @@ same "tokenize --spans: empty lines, CRLF, no line end at the end" expected out
 yes 'The cat sleeps.' | "$programs/tokenize" --vocab vocab 2> err | head -n 1 > out
 count "tokenize: the first of many lines" 1 '^the cat sleeps \.$' out
 holds "tokenize ends quietly on a closed pipe" err [ ! -s err ]
+(trap '' PIPE; yes 'The cat.' 2> /dev/null | head -n 50000 2> /dev/null |
+    "$programs/tokenize" --vocab vocab 2> err | head -n 1 > out)
+holds "tokenize ends quietly where SIGPIPE is ignored" err [ ! -s err ]
 mkfifo to from
-"$programs/tokenize" --vocab vocab < to > from &
+timeout 30 "$programs/tokenize" --vocab vocab < to > from &
 exec 3> to 4< from
 echo 'The cat' >&3
 read -r answer <&4
@@ -91,6 +94,10 @@ for pattern in '\[CLS\]' '^ *1  The  *the  *0-3 ' '^altered sequence: \[CLS\] ' 
     ' masked \| kept \| random '; do
     holds "mask: $pattern" out grep -- "$pattern" out
 done
+printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' far '##mer' > words.txt
+"$programs/mask" --vocab words.txt "Farmer far" > out
+count "mask: a word of two tokens" 1 '^ *1  Farmer  *far  *0-3 ' out
+count "mask: its second token" 1 '^ *2  *##mer  *3-6 ' out
 "$programs/mask" --model model "The old cat sleeps in the house." > out
 count "mask --model" 1 '^loss: [0-9.]* nats, the mean over 1 chosen tokens$' out
 count "mask --model: five candidates" 5 '^  [01]\.[0-9]\{4\}  ' out

@@ -18,7 +18,9 @@ holds "another seed is another model" /dev/null [ $? -eq 1 ]
 constant='--schedule constant --eval held_out.txt --eval-every 4'
 run "2n updates" train whole --steps 20 $constant
 run "n updates" train halves --steps 10 $constant
-run "n more in another process" train halves --steps 20 $constant --resume
+run "n more in another process" train halves --steps 20 $constant --resume --metrics more.jsonl
+count "n more, and not 2n" 10 '^{"step": 1[1-9]\|^{"step": 20' more.jsonl
+count "each once" 10 '' more.jsonl
 for file in model.safetensors optimizer.safetensors trainer.json; do
     same "2n = n + n: $file" whole/$file halves/$file
 done
