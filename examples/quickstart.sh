@@ -65,8 +65,8 @@ build/examples/mask --vocab "$model" --model "$model" --seed 1 \
     "The farmer walked slowly across the field to feed his horses."
 
 echo "== filling masks"
-for sentence in "the capital of [MASK]." "a large [MASK] with long ears." \
-    "she wore a beautiful [MASK]."; do
+for sentence in "Paris: the capital and largest [MASK] of France." \
+    "physician: a [MASK] who treats the sick." "violin: a musical [MASK]."; do
     build/examples/fill_mask --model "$model" --top 5 "$sentence"
 done
 

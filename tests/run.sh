@@ -60,7 +60,7 @@ configuration() {
 }
 
 parity_scripts() {
-    local venv=build-tests/venv requirements=tests/parity/requirements.txt script log
+    local venv=build-tests/venv requirements=tests/parity/requirements.txt script log status
     echo "== parity with PyTorch and transformers"
     log=build-tests/parity.log
     if ! cmp -s "$requirements" "$venv/installed.txt"; then
@@ -77,8 +77,10 @@ parity_scripts() {
     for script in tests/parity/*_parity.py; do
         echo "   $script"
         log=build-tests/$(basename "$script" .py).tap
-        MLM_BUILD=$PWD/build-tests/release "$venv/bin/python" "$script" > "$log" 2>&1
-        count $(python3 tests/support/count_results.py --tap "$?" "$log")
+        MLM_BUILD=$PWD/build-tests/release "$venv/bin/python" "$script" > "$log" 2> "$log.stderr"
+        status=$?
+        tail -n 30 "$log.stderr" >> "$log"
+        count $(python3 tests/support/count_results.py --tap "$status" "$log")
     done
 }
 
