@@ -17,7 +17,7 @@ that are missing are installed first (with sudo where the user is not root).
 END
 }
 
-steps=8000
+steps=7000
 while [ $# -gt 0 ]; do
     case $1 in
     --steps) steps=${2:?--steps needs a number}; shift 2 ;;
@@ -61,8 +61,8 @@ build/examples/pretrain --output "$model" --vocab-size 8000 --config tiny --drop
     --warmup $((steps / 20)) --metrics "$out/metrics.jsonl" "$out/train.txt"
 
 echo "== one sentence, as the model sees it in training"
-build/examples/mask --vocab "$model" --model "$model" --seed 1 \
-    "The farmer walked slowly across the field to feed his horses."
+build/examples/mask --vocab "$model" --model "$model" --seed 2 \
+    "farmer: a person who operates a farm and grows food for other people."
 
 echo "== filling masks"
 for sentence in "Paris: the capital and largest [MASK] of France." \
