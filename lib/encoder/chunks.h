@@ -9,8 +9,8 @@ mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int
 
 /* The chunk that begins at sequence *b, and moves *b behind it; false at the batch's end. The
    chunk's first token is token chunk->offsets[0] of the batch. */
-bool mlm__chunks_next(const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b,
-    mlm__chunk *chunk);
+bool mlm__chunks_next(
+    const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b, mlm__chunk *chunk);
 
 /* hidden [N,H] of the last layer, in the encoder's scratch, of a chunk that room was made for. */
 mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden);

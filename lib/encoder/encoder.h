@@ -26,8 +26,8 @@ mlm_encoder *mlm__encoder_retain(mlm_encoder *encoder);
 /* Reads a caller's batch and checks it against the model: ids, types, lengths, labels. With
    need_labels, labels == NULL is MLM_ERR_ARGUMENT unless B is 0. The arrays of batch are the
    caller's; sentence labels that the model has no head for are left out. */
-mlm_status mlm__encoder_read_batch(const mlm_encoder *encoder, const mlm_batch *given,
-    bool need_labels, mlm_batch *batch);
+mlm_status mlm__encoder_read_batch(
+    const mlm_encoder *encoder, const mlm_batch *given, bool need_labels, mlm_batch *batch);
 
 /* Forward and backward of a batch that was read by mlm__encoder_read_batch, chunk by chunk: adds
    loss_scale d(sum of the masked losses) + sentence_scale d(sum of the sentence losses) to
@@ -39,8 +39,7 @@ mlm_status mlm__encoder_train(mlm_encoder *encoder, const mlm_batch *batch,
     mlm__sums *sums);
 
 /* config.json and model.safetensors into an open directory. dtype is MLM_F32 or MLM_BF16. */
-mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory,
-    int32_t dtype);
+mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory, int32_t dtype);
 
 /* The parameters of a directory with config.json and model.safetensors into the encoder, all of
    them or, after an error, none. A config that differs is MLM_ERR_MISMATCH and names the member;

@@ -17,11 +17,11 @@ typedef struct mlm__model {
 } mlm__model;
 
 /* With initial values. config is valid. */
-mlm_status mlm__model_create(mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed,
-    mlm__model **out);
+mlm_status mlm__model_create(
+    mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed, mlm__model **out);
 /* With the values of a directory; seed is for a head that the file lacks. */
-mlm_status mlm__model_load(mlm_runtime *runtime, const char *directory, uint64_t seed,
-    mlm__model **out);
+mlm_status mlm__model_load(
+    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out);
 /* Puts the values of a directory with the same config, and every tensor, into the model; after an
    error it is as before. */
 mlm_status mlm__model_read(mlm__model *model, const char *directory);
@@ -29,8 +29,8 @@ mlm_status mlm__model_read(mlm__model *model, const char *directory);
 mlm_status mlm__model_write(const mlm__model *model, mlm__directory *directory, int32_t dtype);
 
 /* A model without values yet: parameters is NULL. */
-mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *config,
-    mlm__model **out);
+mlm_status mlm__model_make(
+    mlm_runtime *runtime, const mlm_encoder_config *config, mlm__model **out);
 mlm__model *mlm__model_retain(mlm__model *model);
 void mlm__model_free(mlm__model *model);
 

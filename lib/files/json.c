@@ -111,9 +111,11 @@ static size_t digits_needed(json_t *tree)
                 break;
         }
     } else if (json_is_array(tree)) {
-        json_array_foreach(tree, index, value) digits = larger(digits, digits_needed(value));
+        json_array_foreach (tree, index, value)
+            digits = larger(digits, digits_needed(value));
     } else {
-        json_object_foreach(tree, member, value) digits = larger(digits, digits_needed(value));
+        json_object_foreach (tree, member, value)
+            digits = larger(digits, digits_needed(value));
     }
     return digits;
 }

@@ -148,8 +148,10 @@ static mlm_status check_metadata(const mlm__safetensors *file, json_t *metadata)
     json_t *value;
     if (!json_is_object(metadata))
         return mlm__error(MLM_ERR_FORMAT, "%s: " METADATA " is not an object", file->file.path);
-    json_object_foreach(metadata, name, value) if (!json_is_string(value)) return mlm__error(
-        MLM_ERR_FORMAT, "%s: " METADATA ": '%s' is not a string", file->file.path, name);
+    json_object_foreach (metadata, name, value)
+        if (!json_is_string(value))
+            return mlm__error(
+                MLM_ERR_FORMAT, "%s: " METADATA ": '%s' is not a string", file->file.path, name);
     return MLM_OK;
 }
 
@@ -187,8 +189,7 @@ static mlm_status allocate(mlm__safetensors *file, json_t *header)
     const char *name;
     json_t *entry;
     size_t length = 0, count = 0;
-    json_object_foreach(header, name, entry)
-    {
+    json_object_foreach (header, name, entry) {
         length += strlen(name) + 1;
         count++;
     }
@@ -206,8 +207,7 @@ static mlm_status read_entries(mlm__safetensors *file, json_t *header, int64_t s
         return mlm__error(MLM_ERR_FORMAT, "%s: its header is not a JSON object", file->file.path);
     MLM__TRY(allocate(file, header));
     char *next_name = file->names;
-    json_object_foreach(header, name, entry)
-    {
+    json_object_foreach (header, name, entry) {
         if (strcmp(name, METADATA) == 0) {
             MLM__TRY(check_metadata(file, entry));
             continue;

@@ -169,8 +169,7 @@ static mlm_status read_tokens(reader *r, json_t *vocab, const json_t *added)
     }
     const char *token;
     json_t *id;
-    json_object_foreach(vocab, token, id)
-    {
+    json_object_foreach (vocab, token, id) {
         if (!json_is_integer(id))
             return mlm__error(
                 MLM_ERR_FORMAT, "%s: model.vocab: the id of '%s' is no integer", r->path, token);
