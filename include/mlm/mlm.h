@@ -133,7 +133,7 @@ typedef struct mlm_runtime_options {
     void (*release)(void *user, void *memory, size_t size);
     void (*log)(void *user, int32_t level, const char *message); /* NULL: none */
     /* Called at least every second in calls that can last (opening a corpus,
-       learning a vocabulary, saving). total is 0 when unknown. NULL: none. */
+       learning a vocabulary, loading, saving). total is 0 when unknown. NULL: none. */
     int (*progress)(void *user, const char *what, int64_t done, int64_t total);
 } mlm_runtime_options;
 

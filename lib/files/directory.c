@@ -20,7 +20,11 @@
 #include "files/folder.h"
 #include "files/sha256.h"
 
-enum { BUFFER_SIZE = 1 << 16, LARGEST_WRITE = 1 << 30, WORKING_SIZE = NAME_MAX + sizeof ".new" };
+/* A file is hashed and written a slice at a time, and what waits for the disk is flushed before it
+   is more than it takes in a second: between any two of these the progress callback is told. */
+enum { BUFFER_SIZE = 1 << 16, SLICE_SIZE = 1 << 22, FLUSH_SIZE = 1 << 26 };
+
+enum { WORKING_SIZE = NAME_MAX + sizeof ".new" };
 
 struct mlm__directory {
     mlm_runtime *runtime; /* borrowed */
@@ -34,6 +38,8 @@ struct mlm__directory {
 
     int file; /* the one being written, files[count]; -1: none */
     mlm__sha256 sha;
+    int64_t unflushed; /* bytes of it that may not be on the disk */
+    int64_t written;   /* bytes of all files */
     size_t buffered;
     char buffer[BUFFER_SIZE];
 
@@ -255,14 +261,26 @@ mlm_status mlm__directory_start(mlm__directory *directory, const char *name)
     return MLM_OK;
 }
 
-static mlm_status write_out(mlm__directory *directory, const char *data, size_t size)
+static mlm_status flush_to_disk(mlm__directory *directory)
+{
+    while (fsync(directory->file) != 0)
+        if (errno != EINTR)
+            return file_failed(
+                directory, directory->files[directory->count].name, "flush to the disk", errno);
+    directory->unflushed = 0;
+    return MLM_OK;
+}
+
+static mlm_status write_slice(mlm__directory *directory, const char *data, size_t size)
 {
     mlm__written_file *file = &directory->files[directory->count];
     if (directory->mode == MLM__REPLACE_DIRECTORY)
         mlm__sha256_update(&directory->sha, data, size);
     file->size += (int64_t)size;
+    directory->written += (int64_t)size;
+    directory->unflushed += (int64_t)size;
     while (size > 0) {
-        ssize_t put = write(directory->file, data, size < LARGEST_WRITE ? size : LARGEST_WRITE);
+        ssize_t put = write(directory->file, data, size);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
@@ -270,10 +288,24 @@ static mlm_status write_out(mlm__directory *directory, const char *data, size_t 
         data += put;
         size -= (size_t)put;
     }
+    return directory->unflushed >= FLUSH_SIZE ? flush_to_disk(directory) : MLM_OK;
+}
+
+static mlm_status write_out(mlm__directory *directory, const char *data, size_t size)
+{
+    while (size > 0) {
+        size_t slice = size < SLICE_SIZE ? size : SLICE_SIZE;
+        MLM__TRY(write_slice(directory, data, slice));
+        data += slice;
+        size -= slice;
+        if (!mlm__progress(directory->runtime, "saving", directory->written, 0))
+            return mlm__error(
+                MLM_STOPPED, "%s: saving was stopped by the progress callback", directory->path);
+    }
     return MLM_OK;
 }
 
-static mlm_status flush(mlm__directory *directory)
+static mlm_status write_buffered(mlm__directory *directory)
 {
     size_t size = directory->buffered;
     directory->buffered = 0;
@@ -284,7 +316,7 @@ mlm_status mlm__directory_write(mlm__directory *directory, const void *data, siz
 {
     assert(directory->file >= 0);
     if (size > BUFFER_SIZE - directory->buffered)
-        MLM__TRY(flush(directory));
+        MLM__TRY(write_buffered(directory));
     if (size >= BUFFER_SIZE)
         return write_out(directory, data, size);
     memcpy(directory->buffer + directory->buffered, data, size);
@@ -296,10 +328,8 @@ mlm_status mlm__directory_finish(mlm__directory *directory)
 {
     assert(directory->file >= 0);
     mlm__written_file *file = &directory->files[directory->count];
-    MLM__TRY(flush(directory));
-    while (fsync(directory->file) != 0)
-        if (errno != EINTR)
-            return file_failed(directory, file->name, "flush to the disk", errno);
+    MLM__TRY(write_buffered(directory));
+    MLM__TRY(flush_to_disk(directory));
     int closed = close(directory->file);
     directory->file = -1;
     if (directory->mode == MLM__REPLACE_DIRECTORY) {
@@ -349,6 +379,15 @@ static void free_directory(mlm__directory *directory)
     mlm__free(runtime, directory);
 }
 
+/* The lock goes first: a process that the host forked meanwhile has the descriptor too, and would
+   keep it. */
+static void close_locked(mlm__directory *directory)
+{
+    flock(directory->folder, LOCK_UN);
+    close(directory->folder);
+    directory->folder = -1;
+}
+
 static void remove_files(const mlm__directory *directory)
 {
     for (size_t i = 0; i < directory->count; i++) {
@@ -371,8 +410,7 @@ void mlm__directory_abort(mlm__directory *directory)
     } else if (directory->folder >= 0) {
         char error[MLM__LINE_SIZE];
         memcpy(error, mlm_last_error(), sizeof error);
-        close(directory->folder); /* and with it the lock */
-        directory->folder = -1;
+        close_locked(directory);
         if (mlm__folder_remove(directory->parent, directory->fresh, directory->fresh_path))
             mlm__error(MLM_ERR_IO, "%s", error);
     }
@@ -421,8 +459,7 @@ static mlm_status commit_directory(mlm__directory *directory)
     MLM__TRY(mlm__folder_sync(directory->folder, directory->fresh_path));
     MLM__TRY(mlm__folder_replace(
         directory->parent, directory->fresh, directory->name, directory->old, directory->path));
-    close(directory->folder); /* and with it the lock */
-    directory->folder = -1;
+    close_locked(directory);
     MLM__TRY(mlm__folder_sync(directory->parent, directory->path));
     mlm_status removed =
         mlm__folder_remove(directory->parent, directory->fresh, directory->fresh_path);

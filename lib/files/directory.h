@@ -26,7 +26,7 @@ mlm_status mlm__directory_begin(
     mlm_runtime *runtime, const char *path, int32_t mode, mlm__directory **out);
 /* Begins the next file. One is open at a time, and no name comes twice. */
 mlm_status mlm__directory_start(mlm__directory *directory, const char *name);
-/* Appends to it; small pieces are collected. */
+/* Appends to it; small pieces are collected. Tells the progress callback; MLM_STOPPED. */
 mlm_status mlm__directory_write(mlm__directory *directory, const void *data, size_t size);
 /* Ends it: everything is on the disk after this. */
 mlm_status mlm__directory_finish(mlm__directory *directory);

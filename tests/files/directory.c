@@ -284,7 +284,78 @@ START_TEST(two_saves_at_once_do_not_mix)
 }
 END_TEST
 
+/* A process that the host forks while a save goes on has its descriptors for as long as it lives. */
+START_TEST(fork_during_a_save_forbids_no_later_one)
+{
+    const char *folder = test_path(test_folder(), "out");
+    mlm__directory *first;
+    assert_ok(mlm__directory_begin(runtime, folder, MLM__REPLACE_DIRECTORY, &first));
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        pause();
+    }
+    assert_ok(write_one(first, "a", "first"));
+    assert_ok(mlm__directory_commit(first));
+    mlm_status second = save(runtime, folder, MLM__REPLACE_DIRECTORY, "second");
+    mlm_status third = save(runtime, folder, MLM__REPLACE_DIRECTORY, "third");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_ok(second);
+    assert_ok(third);
+    ck_assert(holds(folder, "a", "third"));
+}
+END_TEST
+
 /* ---- trouble ----------------------------------------------------------------- */
+
+typedef struct stopping {
+    int calls, stop_at; /* the call that says no */
+    int64_t done;
+} stopping;
+
+/* Takes so long that the next call is due. */
+static int stop_at(void *user, const char *what, int64_t done, int64_t total)
+{
+    stopping *state = user;
+    ck_assert_str_eq(what, "saving");
+    ck_assert(done > state->done && total == 0);
+    state->done = done;
+    usleep(110000);
+    return ++state->calls == state->stop_at ? 0 : MLM_CONTINUE;
+}
+
+START_TEST(progress_stops_a_save_and_nothing_changes)
+{
+    const char *parent = test_folder(), *folder = make(parent, "out");
+    stopping state = {0};
+    mlm_runtime_options options;
+    mlm_runtime *telling;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.user = &state;
+    options.progress = stop_at;
+    assert_ok(mlm_runtime_create(&options, &telling));
+    put(folder, "a", "old");
+    for (int at = 1; at <= 2; at++) {
+        state = (stopping){.stop_at = at};
+        assert_error(save(telling, folder, _i, "new"), MLM_STOPPED, "/out: saving was stopped");
+        ck_assert_int_eq(state.calls, at);
+        ck_assert(holds(folder, "a", "old") && holds(folder, "b", NULL));
+        ck_assert(holds(folder, "a.new", NULL) && absent(test_path(parent, "out.new")));
+    }
+    /* One file of several slices. */
+    size_t size = 9 << 20;
+    char *text = calloc(size + 1, 1);
+    memset(text, 'x', size);
+    state = (stopping){0};
+    assert_ok(save(telling, folder, _i, text));
+    ck_assert_int_eq(state.calls, 6);
+    ck_assert_int_eq(state.done, 2 * (int64_t)size);
+    ck_assert(holds(folder, "b", text));
+    free(text);
+    mlm_runtime_free(telling);
+}
+END_TEST
 
 /* The exit status of a child that runs action. */
 static int in_child(int (*action)(const char *folder), const char *folder)
@@ -466,6 +537,9 @@ Suite *directory_suite(void)
     tcase_add_test(tcase, leftover_of_a_killed_save_is_removed);
     tcase_add_test(tcase, leftover_that_may_be_the_users_is_not);
     tcase_add_test(tcase, two_saves_at_once_do_not_mix);
+    tcase_add_test(tcase, fork_during_a_save_forbids_no_later_one);
+    tcase_add_loop_test(tcase, progress_stops_a_save_and_nothing_changes, MLM__REPLACE_FILES,
+        MLM__REPLACE_DIRECTORY + 1);
     tcase_add_test(tcase, full_disk_names_the_file_and_changes_nothing);
     tcase_add_test(tcase, no_memory_is_reported_without_a_leak);
     tcase_add_test(tcase, two_renames_do_where_names_cannot_be_exchanged);
