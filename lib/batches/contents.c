@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/runtime.h"
 #include "batches/census.h"
 #include "files/sha256.h"
 #include "tokens/tokenizer.h"
@@ -94,7 +95,7 @@ static mlm_status read_lines(struct reading *reading)
     return mlm__packing_finish(&reading->contents->packing);
 }
 
-static void hash(mlm__contents *contents)
+static mlm_status hash(mlm_runtime *runtime, mlm__contents *contents)
 {
     const mlm__store *store = &contents->store;
     mlm__sha256 sha;
@@ -103,12 +104,15 @@ static void hash(mlm__contents *contents)
     for (int64_t begin = 0; begin < store->count; begin += (int64_t)count) {
         const void *run = mlm__store_run(store, begin, &count);
         mlm__sha256_update(&sha, run, count * store->width);
+        if (!mlm__progress(runtime, "hashing tokens", begin + (int64_t)count, store->count))
+            return mlm__error(MLM_STOPPED, "hashing tokens was stopped by the progress callback");
     }
     const mlm__packing *packing = &contents->packing;
     mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);
     uint8_t digest[32];
     mlm__sha256_final(&sha, digest);
     mlm__sha256_hex(digest, contents->sha256);
+    return MLM_OK;
 }
 
 static void count_up(const struct reading *reading)
@@ -142,12 +146,12 @@ mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokeniz
     mlm_status status = read_lines(&reading);
     if (status == MLM_OK && contents->store.count == 0)
         status = mlm__error(MLM_ERR_FORMAT, "%s: no text in it", name);
-    if (status == MLM_OK) {
+    if (status == MLM_OK)
+        status = hash(runtime, contents);
+    if (status == MLM_OK)
         count_up(&reading);
-        hash(contents);
-    } else {
+    else
         mlm__contents_clear(contents);
-    }
     mlm__census_clear(&reading.census);
     mlm__free(runtime, reading.offsets);
     mlm__free(runtime, reading.ids);

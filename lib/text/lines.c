@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/runtime.h"
+#include "files/file.h"
 #include "text/utf8.h"
 
 /* A block keeps the threads busy for some milliseconds and fits the second-level cache. */
@@ -43,8 +44,7 @@ static mlm_status look_at_files(struct mlm__line_reader *reader)
         struct stat status;
         const char *path = reader->paths[i];
         if (stat(path, &status) != 0)
-            return mlm__error(
-                errno == ENOENT ? MLM_ERR_NOT_FOUND : MLM_ERR_IO, "%s: %s", path, strerror(errno));
+            return mlm__file_error(path, "open", errno);
         if (S_ISDIR(status.st_mode))
             return mlm__error(MLM_ERR_IO, "%s: is a directory, not a text file", path);
         known = known && S_ISREG(status.st_mode);
@@ -160,8 +160,7 @@ static mlm_status open_next(struct mlm__line_reader *reader)
     reader->name = reader->paths[reader->path];
     reader->fd = open(reader->name, O_RDONLY | O_CLOEXEC);
     if (reader->fd < 0)
-        return mlm__error(errno == ENOENT ? MLM_ERR_NOT_FOUND : MLM_ERR_IO, "%s: %s", reader->name,
-            strerror(errno));
+        return mlm__file_error(reader->name, "open", errno);
     reader->path++;
     reader->file_begins = true;
     reader->file_bytes = 0;
@@ -188,7 +187,7 @@ static mlm_status read_some(
         got = read(reader->fd, buffer, capacity);
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return mlm__error(MLM_ERR_IO, "%s: %s", reader->name, strerror(errno));
+        return mlm__file_error(reader->name, "read", errno);
     *length = (size_t)got;
     return MLM_OK;
 }
