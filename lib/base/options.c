@@ -55,6 +55,11 @@ mlm_status mlm__struct_read(
     return MLM_OK;
 }
 
+mlm_status mlm__struct_check(const void *out, const char *name)
+{
+    return read_size(out, name) ? MLM_OK : MLM_ERR_ARGUMENT;
+}
+
 mlm_status mlm__struct_write(void *out, const void *result, size_t known_size, const char *name)
 {
     size_t size = read_size(out, name), head = sizeof(uint32_t);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/runtime.h"
@@ -200,7 +201,10 @@ mlm_status mlm_encoder_config_load(
     mlm_encoder_config read;
     MLM__TRY(mlm__encoder_config_copy(config, &read));
     MLM__TRY(mlm__runtime_retain(runtime, &runtime));
+    fenv_t mode; /* numbers are read from decimal */
+    mlm__fp_enter(&mode);
     mlm_status status = load_path(runtime, path, &read);
+    mlm__fp_leave(&mode);
     mlm_runtime_free(runtime);
     MLM__TRY(status);
     return mlm__struct_write(config, &read, sizeof read, "mlm_encoder_config");

@@ -221,7 +221,8 @@ static mlm_status read_values(const source *from, uint64_t seed, float *paramete
             mlm__initialise(from->runtime, from->layout, i, seed, parameters);
         if (!mlm__progress(
                 from->runtime, "reading the model", (int64_t)i + 1, (int64_t)from->layout->count))
-            return mlm__error(MLM_STOPPED, "%s: reading was stopped", from->path);
+            return mlm__error(
+                MLM_STOPPED, "%s: reading was stopped by the progress callback", from->path);
     }
     return check_tied(from, parameters);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/memory.h"
 #include "base/runtime.h"
 #include "encoder/config.h"
@@ -43,6 +44,11 @@ static mlm_status read_entry(const json_t *entry, const char *json_path, listed_
     return MLM_OK;
 }
 
+static mlm_status stopped(const char *path)
+{
+    return mlm__error(MLM_STOPPED, "%s: reading was stopped by the progress callback", path);
+}
+
 static mlm_status hash_file(const mlm__file *file, char *buffer, char hex[65])
 {
     mlm__sha256 sha;
@@ -54,7 +60,7 @@ static mlm_status hash_file(const mlm__file *file, char *buffer, char hex[65])
         mlm__sha256_update(&sha, buffer, piece);
         done += (int64_t)piece;
         if (!mlm__progress(file->runtime, "checking the checkpoint", done, file->size))
-            return mlm__error(MLM_STOPPED, "%s: stopped by the progress callback", file->path);
+            return stopped(file->path);
     }
     uint8_t digest[32];
     mlm__sha256_final(&sha, digest);
@@ -159,6 +165,9 @@ static mlm_status read_all_moments(
     for (size_t i = 0; i < layout->count; i++) {
         MLM__TRY(read_moment(file, path, &layout->parameters[i], 0, trainer->exp_avg));
         MLM__TRY(read_moment(file, path, &layout->parameters[i], 1, trainer->exp_avg_sq));
+        if (!mlm__progress(
+                trainer->runtime, "reading the checkpoint", (int64_t)i + 1, (int64_t)layout->count))
+            return stopped(path);
     }
     return MLM_OK;
 }
@@ -245,7 +254,10 @@ mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder, const 
     char *found = mlm__directory_resolve(encoder->runtime, directory);
     if (!found)
         return MLM_ERR_MEMORY;
+    fenv_t mode; /* numbers are read from decimal */
+    mlm__fp_enter(&mode);
     mlm_status status = resume(runtime, encoder, found, options ? &given : NULL, out);
+    mlm__fp_leave(&mode);
     mlm__free(encoder->runtime, found);
     return status;
 }

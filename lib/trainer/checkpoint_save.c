@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/memory.h"
 #include "encoder/layout.h"
 #include "files/json.h"
@@ -94,11 +95,20 @@ static mlm_status check(const mlm_trainer *trainer, const char *directory)
     return MLM_OK;
 }
 
+static mlm_status save_on_rank_0(mlm_trainer *trainer, const char *directory)
+{
+    MLM__TRY(mlm__agree(trainer, check(trainer, directory), "mlm_trainer_save"));
+    mlm_status status = trainer->rank == 0 ? save(trainer, directory) : MLM_OK;
+    return mlm__agree(trainer, status, "mlm_trainer_save");
+}
+
 mlm_status mlm_trainer_save(mlm_trainer *trainer, const char *directory)
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_save: trainer is NULL");
-    MLM__TRY(mlm__agree(trainer, check(trainer, directory), "mlm_trainer_save"));
-    mlm_status status = trainer->rank == 0 ? save(trainer, directory) : MLM_OK;
-    return mlm__agree(trainer, status, "mlm_trainer_save");
+    fenv_t mode; /* numbers are written in decimal */
+    mlm__fp_enter(&mode);
+    mlm_status status = save_on_rank_0(trainer, directory);
+    mlm__fp_leave(&mode);
+    return status;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/memory.h"
 #include "batches/corpus.h"
 #include "batches/masker.h"
@@ -137,7 +138,11 @@ mlm_status mlm_trainer_attach(mlm_trainer *trainer, const mlm_tokenizer *tokeniz
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_attach: trainer is NULL");
     const sources given = {tokenizer, corpus, masker};
-    MLM__TRY(check_resumed(trainer, &given));
+    fenv_t mode; /* numbers are read from decimal */
+    mlm__fp_enter(&mode);
+    mlm_status status = check_resumed(trainer, &given);
+    mlm__fp_leave(&mode);
+    MLM__TRY(status);
     if (corpus && trainer->resumed_provenance)
         MLM__TRY(mlm_corpus_seek(corpus, trainer->state.position));
 

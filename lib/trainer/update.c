@@ -118,14 +118,13 @@ static mlm_status sum_results(mlm_trainer *trainer, mlm__sums *sums)
     return MLM_OK;
 }
 
+/* Of all ranks alike, whether or not a corpus is attached on this one. */
 static mlm_status next_position(mlm_trainer *trainer, int64_t *position)
 {
     *position = trainer->state.position;
-    if (trainer->corpus) {
+    if (trainer->corpus)
         *position = mlm__corpus_position(trainer->corpus);
-        return MLM_OK;
-    }
-    for (size_t i = 0; i < trainer->waiting_count; i++) {
+    for (size_t i = 0; !trainer->corpus && i < trainer->waiting_count; i++) {
         int64_t end = trainer->waiting[i].position + trainer->waiting[i].B;
         if (end > *position)
             *position = end;
@@ -218,8 +217,8 @@ mlm_status mlm_trainer_update(mlm_trainer *trainer, mlm_metrics *out)
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_update: trainer is NULL");
-    if (out && out->struct_size < sizeof out->struct_size)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_update: out has no struct_size");
+    if (out)
+        MLM__TRY(mlm__struct_check(out, "mlm_metrics"));
     double start = mlm__seconds();
     fenv_t mode;
     mlm__fp_enter(&mode);

@@ -1,4 +1,5 @@
 /* Saving, resuming, and what a checkpoint is refused for. */
+#include <fenv.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
@@ -132,6 +133,25 @@ START_TEST(saved_is_a_model_directory)
     assert_ok(mlm_encoder_load(NULL, checkpoint, NULL, &loaded));
     assert_same_parameters(encoder, loaded);
     mlm_encoder_free(loaded);
+}
+END_TEST
+
+START_TEST(the_rounding_mode_changes_no_byte)
+{
+    mlm_trainer *resumed;
+    training_updates(trainer, 5);
+    assert_ok(mlm_trainer_save(trainer, straight));
+    ck_assert_int_eq(fesetround(FE_UPWARD), 0);
+    mlm_status saved = mlm_trainer_save(trainer, checkpoint);
+    mlm_status read = resume(NULL, &resumed);
+    ck_assert_int_eq(fegetround(), FE_UPWARD);
+    fesetround(FE_TONEAREST);
+    assert_ok(saved);
+    assert_ok(read);
+    assert_same_checkpoint(straight, checkpoint);
+    assert_ok(mlm_trainer_save(resumed, cut));
+    assert_same_checkpoint(straight, cut);
+    mlm_trainer_free(resumed);
 }
 END_TEST
 
@@ -518,6 +538,7 @@ Suite *checkpoint_suite(void)
     tcase_add_test(tests, another_process_goes_on);
     tcase_add_test(tests, saving_before_the_first_update);
     tcase_add_test(tests, saved_is_a_model_directory);
+    tcase_add_test(tests, the_rounding_mode_changes_no_byte);
     tcase_add_test(tests, rate_and_early_stopping_survive);
     tcase_add_test(tests, other_options_may_be_given);
     tcase_add_test(tests, options_come_back_as_they_were);

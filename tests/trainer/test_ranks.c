@@ -283,6 +283,44 @@ START_TEST(a_rank_may_have_nothing_left)
 }
 END_TEST
 
+static int read_once(void *user, char *buffer, size_t capacity, size_t *length)
+{
+    const char **rest = user;
+    (void)capacity;
+    *length = strlen(*rest);
+    memcpy(buffer, *rest, *length);
+    *rest += *length;
+    return MLM_CONTINUE;
+}
+
+/* The rank that saves knows where its corpus is; the others learn it. */
+START_TEST(a_corpus_may_be_attached_on_one_rank)
+{
+    static const char *const tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"};
+    exchange shared;
+    rank_context ranks[RANKS];
+    const char *text = "a\n";
+    mlm_tokenizer *tokenizer;
+    mlm_corpus *corpus;
+    mlm_corpus_options options;
+    mlm_corpus_options_init(&options, sizeof options);
+    options.B = 8;
+    assert_ok(mlm_tokenizer_create(NULL, tokens, 6, NULL, &tokenizer));
+    assert_ok(mlm_corpus_read(NULL, tokenizer, read_once, &text, &options, &corpus));
+    assert_ok(mlm_corpus_seek(corpus, 40));
+    open_ranks(&shared, ranks);
+    assert_ok(mlm_trainer_attach(ranks[0].trainer, tokenizer, corpus, NULL));
+    run(ranks, two_updates);
+    for (int32_t rank = 0; rank < RANKS; rank++) {
+        assert_ok(ranks[rank].status);
+        ck_assert_int_eq(ranks[rank].metrics.position, 40);
+    }
+    close_ranks(&shared, ranks);
+    mlm_corpus_free(corpus);
+    mlm_tokenizer_free(tokenizer);
+}
+END_TEST
+
 static void *save(void *user)
 {
     rank_context *context = user;
@@ -343,6 +381,7 @@ Suite *ranks_suite(void)
     tcase_add_test(tests, a_gradient_that_is_no_number_changes_nothing);
     tcase_add_test(tests, large_sums_go_in_pieces);
     tcase_add_test(tests, a_rank_may_have_nothing_left);
+    tcase_add_test(tests, a_corpus_may_be_attached_on_one_rank);
     tcase_add_test(tests, rank_0_saves_for_all);
     tcase_add_test(tests, ranks_that_cannot_be_are_refused);
     suite_add_tcase(suite, tests);

@@ -360,9 +360,11 @@ START_TEST(older_metrics_get_what_they_know)
     assert_ok(mlm_trainer_update(trainer, &metrics));
     ck_assert_int_eq(metrics.step, 1);
     ck_assert_int_eq(metrics.sequences, 0x5555555555555555);
-    metrics.struct_size = 0;
     assert_ok(mlm_trainer_accumulate(trainer, &batch));
-    assert_status(mlm_trainer_update(trainer, &metrics), MLM_ERR_ARGUMENT);
+    for (uint32_t i = 0; i < 2; i++) {
+        metrics.struct_size = i ? UINT32_MAX : 0;
+        assert_error(mlm_trainer_update(trainer, &metrics), MLM_ERR_ARGUMENT, "struct_size");
+    }
     metrics.struct_size = sizeof metrics;
     assert_ok(mlm_trainer_update(trainer, &metrics));
     ck_assert_int_eq(metrics.step, 2);
