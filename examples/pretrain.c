@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_INTERRUPTED = 3, DEFAULT_VOCAB_SIZE = 8000 };
+enum { EXIT_INTERRUPTED = 3, DEFAULT_VOCAB_SIZE = 8000, DEFAULT_WARMUP = 100 };
 
 struct settings {
     const char *vocab, *config, *init, *output, *eval, *metrics;
@@ -460,7 +460,8 @@ static void complete(struct settings *settings)
     if (!settings->config)
         settings->config = "tiny";
     if (settings->warmup < 0)
-        settings->warmup = settings->schedule == MLM_LR_CONSTANT ? 0 : settings->steps / 10;
+        settings->warmup =
+            settings->schedule == MLM_LR_CONSTANT ? DEFAULT_WARMUP : settings->steps / 10;
     if (!settings->eval_every)
         settings->eval_every = settings->steps > 10 ? settings->steps / 10 : 1;
 }
@@ -471,6 +472,7 @@ int main(int argc, char **argv)
         .batch_size = 32,
         .accumulate = 1,
         .T = 128,
+        .schedule = MLM_LR_CONSTANT, /* does not depend on --steps: a run can be made longer */
         .warmup = -1,
         .save_every = 1000,
         .learning_rate = -1,
@@ -500,10 +502,10 @@ int main(int argc, char **argv)
             "default 1e-3 (tiny, mini), 5e-4 (small, medium), 5e-5 (--init), else 1e-4",
             &s.learning_rate, 0, 1},
         {OPTION_WHOLE, "--warmup", "N",
-            "updates in which the rate rises (default a tenth of --steps; 0 if constant)",
+            "updates in which the rate rises (default 100 if constant, else a tenth of --steps)",
             &s.warmup, 0, 1e12},
         {OPTION_CHOICE, "--schedule", "linear|cosine|constant|warmup-stable-decay",
-            "the rate after the warmup (default linear)", &s.schedule, 0, 0},
+            "the rate after the warmup (default constant: a run can be made longer)", &s.schedule, 0, 0},
         {OPTION_REAL, "--weight-decay", "D",
             "AdamW's, not on biases and layer norms (default 0.01)", &s.weight_decay, 0, 1},
         {OPTION_REAL, "--dropout", "P", "of hidden states and attention (default the model's, 0.1)",

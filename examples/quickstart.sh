@@ -58,7 +58,7 @@ echo "== pre-training"
 model=$out/model
 build/examples/pretrain --output "$model" --vocab-size 8000 --config tiny --dropout 0 \
     --steps "$steps" --batch-size 48 --seq-length 128 --learning-rate 1e-3 \
-    --warmup $((steps / 20)) --metrics "$out/metrics.jsonl" "$out/train.txt"
+    --schedule linear --warmup $((steps / 20)) --metrics "$out/metrics.jsonl" "$out/train.txt"
 
 echo "== one sentence, as the model sees it in training"
 build/examples/mask --vocab "$model" --model "$model" --seed 2 \

@@ -44,8 +44,8 @@ echo "$answer" > out
 count "tokenize answers before it is told more" 1 '^the cat$' out
 
 "$programs/pretrain" --output model --vocab vocab --config small.json --steps 1000 \
-    --batch-size 8 --seq-length 32 --learning-rate 1e-2 --dropout 0 --eval held_out.txt \
-    --eval-every 500 --metrics metrics.jsonl text.txt > out 2> err
+    --batch-size 8 --seq-length 32 --learning-rate 1e-2 --schedule linear --dropout 0 \
+    --eval held_out.txt --eval-every 500 --metrics metrics.jsonl text.txt > out 2> err
 status=$?
 holds "pretrain" err [ $status -eq 0 ]
 count "pretrain prints held-out lines" 2 \

@@ -15,26 +15,26 @@ run "another seed" train other --steps 12 --seed 1
 cmp -s one/model.safetensors other/model.safetensors
 holds "another seed is another model" /dev/null [ $? -eq 1 ]
 
-constant='--schedule constant --eval held_out.txt --eval-every 4'
-run "2n updates" train whole --steps 20 $constant
-run "n updates" train halves --steps 10 $constant
-run "n more in another process" train halves --steps 20 $constant --resume --metrics more.jsonl
+evaluating='--eval held_out.txt --eval-every 4'
+run "2n updates" train whole --steps 20 $evaluating
+run "n updates" train halves --steps 10 $evaluating
+run "n more in another process" train halves --steps 20 $evaluating --resume --metrics more.jsonl
 count "n more, and not 2n" 10 '^{"step": 1[1-9]\|^{"step": 20' more.jsonl
 count "each once" 10 '' more.jsonl
 for file in model.safetensors optimizer.safetensors trainer.json; do
     same "2n = n + n: $file" whole/$file halves/$file
 done
-run "a finished run resumed" train halves --steps 20 $constant --resume
+run "a finished run resumed" train halves --steps 20 $evaluating --resume
 same "it stays as it is" whole/model.safetensors halves/model.safetensors
-train halves --steps 20 $constant --resume --masking whole-word > out 2> err
+train halves --steps 20 $evaluating --resume --masking whole-word > out 2> err
 holds "resuming with something else is refused" err [ $? -eq 1 ]
 count "resuming with something else names it" 1 '^pretrain: .*strategy' err
-train halves --steps 2 $constant > out 2> err
+train halves --steps 2 $evaluating > out 2> err
 count "replacing a run is said" 1 '^pretrain: warning: halves holds a run' err
 
 for signal in TERM INT; do
     rm -rf stopped straight metrics.jsonl
-    "$programs/pretrain" --output stopped $small --schedule constant --steps 1000000 \
+    "$programs/pretrain" --output stopped $small --steps 1000000 \
         --metrics metrics.jsonl text.txt > out 2> err &
     process=$!
     tries=0
@@ -52,8 +52,8 @@ for signal in TERM INT; do
     holds "SIG$signal: what is saved is the step it says" stopped/trainer.json \
         grep "\"step\": *${stop:-none}\>" stopped/trainer.json
     steps=$((${stop:-0} + 5))
-    run "SIG$signal: resume" train stopped --schedule constant --steps $steps --resume
-    run "SIG$signal: never stopped" train straight --schedule constant --steps $steps
+    run "SIG$signal: resume" train stopped --steps $steps --resume
+    run "SIG$signal: never stopped" train straight --steps $steps
     same "SIG$signal: the same bytes" straight/model.safetensors stopped/model.safetensors
 done
 finish
