@@ -286,7 +286,10 @@ mlm_status mlm_corpus_seek(mlm_corpus *corpus, int64_t position)
     if (!corpus)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_seek: corpus is NULL");
     int64_t step = stride(corpus);
-    if (position < 0 || position % step != 0)
+    if (position < 0)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_seek: position is %lld, must be 0 or more",
+            (long long)position);
+    if (position % step != 0)
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_corpus_seek: position %lld is not a multiple of %lld (B ranks)",
             (long long)position, (long long)step);

@@ -156,7 +156,7 @@ mlm_status mlm__encoder_config_compare(
         double our = fraction_at(ours, fractions[i].offset);
         double their = fraction_at(theirs, fractions[i].offset);
         if (our != their)
-            return mlm__error(MLM_ERR_MISMATCH, "%s: %s is %g, the encoder has %g", where,
+            return mlm__error(MLM_ERR_MISMATCH, "%s: %s is %.15g, the encoder has %.15g", where,
                 fractions[i].name, their, our);
     }
     return MLM_OK;

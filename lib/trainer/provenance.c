@@ -86,7 +86,8 @@ static void value_text(const json_t *value, char text[VALUE_TEXT])
         text[length] = '\0';
         return;
     }
-    size_t length = json_dumpb(value, text, VALUE_TEXT - 1, JSON_ENCODE_ANY | JSON_COMPACT);
+    size_t length = json_dumpb(
+        value, text, VALUE_TEXT - 1, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
     text[length < VALUE_TEXT ? length : VALUE_TEXT - 1] = '\0';
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fpmode.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/runtime.h"
@@ -138,6 +139,17 @@ mlm_status mlm_trainer_set_learning_rate(mlm_trainer *trainer, double learning_r
     return MLM_OK;
 }
 
+static void observe(mlm__run_state *state, double loss, double min_delta)
+{
+    if (!state->observed || loss < state->lowest - min_delta) {
+        state->observed = 1;
+        state->lowest = loss;
+        state->stale = 0;
+    } else if (state->stale < INT32_MAX) {
+        state->stale++;
+    }
+}
+
 mlm_status mlm_trainer_observe(mlm_trainer *trainer, double loss, double min_delta, int32_t *stale)
 {
     if (!trainer)
@@ -149,15 +161,11 @@ mlm_status mlm_trainer_observe(mlm_trainer *trainer, double loss, double min_del
     if (!(min_delta >= 0 && isfinite(min_delta)))
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_trainer_observe: min_delta is %g, not a number of 0 or more", min_delta);
-    mlm__run_state *state = &trainer->state;
-    if (!state->observed || loss < state->lowest - min_delta) {
-        state->observed = 1;
-        state->lowest = loss;
-        state->stale = 0;
-    } else if (state->stale < INT32_MAX) {
-        state->stale++;
-    }
-    *stale = state->stale;
+    fenv_t mode;
+    mlm__fp_enter(&mode);
+    observe(&trainer->state, loss, min_delta);
+    mlm__fp_leave(&mode);
+    *stale = trainer->state.stale;
     return MLM_OK;
 }
 
@@ -179,6 +187,10 @@ mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, ml
     if (!trainer->has_gradient)
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_trainer_get_gradient: no update since the last mlm_trainer_accumulate");
+    size_t count = mlm_encoder_tensor_count(trainer->encoder);
+    if (index >= count)
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_trainer_get_gradient: index is %zu, there are %zu tensors", index, count);
     mlm_tensor tensor = {.struct_size = sizeof tensor};
     MLM__TRY(mlm_encoder_get_tensor(trainer->encoder, index, &tensor));
     const mlm__model *model = trainer->encoder->model;

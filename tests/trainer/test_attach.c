@@ -138,6 +138,23 @@ static void assert_same_file(const char *a, const char *b, const char *name)
     free(in_b);
 }
 
+START_TEST(differing_numbers_are_shown_as_they_were_set)
+{
+    assert_ok(attach(&from));
+    go_on(1);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    resume(usual);
+    mlm_masker_options options;
+    mlm_masker_options_init(&options, sizeof options);
+    options.seed = usual.mask_seed;
+    options.mlm_probability = 0.2;
+    mlm_masker_free(from.masker);
+    assert_ok(mlm_masker_create(NULL, from.tokenizer, &options, &from.masker));
+    assert_error(attach(&from), MLM_ERR_MISMATCH,
+        "mlm_probability is 0.2, the checkpoint was trained with 0.15");
+}
+END_TEST
+
 START_TEST(resumed_from_text_is_uninterrupted)
 {
     static const char *const names[] = {"model.safetensors", "optimizer.safetensors",
@@ -288,6 +305,7 @@ Suite *attach_suite(void)
     tcase_add_test(tests, attached_handles_are_kept);
     tcase_add_test(tests, what_is_not_attached_again_stays);
     tcase_add_test(tests, a_corpus_that_the_checkpoint_does_not_know);
+    tcase_add_test(tests, differing_numbers_are_shown_as_they_were_set);
     tcase_add_test(tests, memory_may_fail_anywhere);
     suite_add_tcase(suite, tests);
     return suite;

@@ -1,4 +1,5 @@
 /* What an update does to metrics, state and parameters. */
+#include <fenv.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -156,8 +157,8 @@ START_TEST(gradient_is_the_one_before_clipping)
             sum += (double)gradient.data[k] * (double)gradient.data[k];
     }
     ck_assert_double_eq_tol(sqrt(sum), metrics.grad_norm, 1e-12 * metrics.grad_norm);
-    assert_status(mlm_trainer_get_gradient(trainer, mlm_encoder_tensor_count(encoder), &gradient),
-        MLM_ERR_ARGUMENT);
+    assert_error(mlm_trainer_get_gradient(trainer, mlm_encoder_tensor_count(encoder), &gradient),
+        MLM_ERR_ARGUMENT, "mlm_trainer_get_gradient: index is");
     mlm_batch batch = training_batch_make(&memory, 0, 1, true);
     assert_ok(mlm_trainer_accumulate(trainer, &batch));
     assert_status(mlm_trainer_get_gradient(trainer, 0, &gradient), MLM_ERR_ARGUMENT);
@@ -268,6 +269,12 @@ START_TEST(observations_count_since_the_lowest)
         assert_ok(mlm_trainer_observe(trainer, calls[i].loss, calls[i].min_delta, &stale));
         ck_assert_int_eq(stale, calls[i].stale);
     }
+    double lowest = 3.7, min_delta = 0.1, loss = lowest - min_delta; /* not lower by min_delta */
+    fesetround(FE_UPWARD);
+    mlm_status status = mlm_trainer_observe(trainer, loss, min_delta, &stale);
+    fesetround(FE_TONEAREST);
+    assert_ok(status);
+    ck_assert_int_eq(stale, 1);
     assert_error(mlm_trainer_observe(trainer, (double)NAN, 0, &stale), MLM_ERR_ARGUMENT, "loss is");
     assert_error(mlm_trainer_observe(trainer, 1, -1, &stale), MLM_ERR_ARGUMENT, "min_delta is -1");
     assert_status(mlm_trainer_observe(trainer, 1, 0, NULL), MLM_ERR_ARGUMENT);
