@@ -198,7 +198,8 @@ static mlm_status read_seed(const json_t *object, const char *path, const char *
 
 static mlm_status read_member(const json_t *object, const char *path, const member *m, void *record)
 {
-    if (!json_object_get(object, m->name))
+    const json_t *given = json_object_get(object, m->name);
+    if (!given || json_is_null(given))
         return missing(path, m->name);
     char *at = (char *)record + m->offset;
     if (m->kind == KIND_DOUBLE)
@@ -262,6 +263,9 @@ mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__tra
     MLM__TRY(read_format(root, path));
     MLM__TRY(read_options(root, path, &out->options));
     MLM__TRY(read_object(root, "state", path, state_members, COUNT_OF(state_members), &out->state));
+    if (out->state.step > INT64_MAX / 2) /* counting on would overflow */
+        return mlm__error(MLM_ERR_FORMAT, "%s: step: %" PRId64 " are more than any run has", path,
+            out->state.step);
     if (out->state.learning_rate != -1 && out->state.learning_rate < 0)
         return mlm__error(MLM_ERR_FORMAT, "%s: learning_rate: %g is neither -1 nor 0 or more", path,
             out->state.learning_rate);

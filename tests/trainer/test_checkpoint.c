@@ -437,6 +437,8 @@ START_TEST(hostile_records_are_refused)
         {"options", "total_steps", "-3", MLM_ERR_FORMAT, "total_steps"},
         {"options", "adam_bias_correction", "4294967297", MLM_ERR_FORMAT, "adam_bias_correction"},
         {"state", "step", "-1", MLM_ERR_FORMAT, "step"},
+        {"state", "step", "null", MLM_ERR_FORMAT, "step: missing"},
+        {"state", "step", "9223372036854775807", MLM_ERR_FORMAT, "step: 9223372036854775807"},
         {"state", "position", "\"5\"", MLM_ERR_FORMAT, "position"},
         {"state", "learning_rate", "-0.5", MLM_ERR_FORMAT, "learning_rate"},
         {"state", "stale", NULL, MLM_ERR_FORMAT, "stale"},
