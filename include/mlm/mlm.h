@@ -477,7 +477,7 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_accumulate(mlm_trainer *trainer, const 
    *out covers this update; NULL: not wanted. Batches without any sequence or label are
    an update with a gradient and a loss of 0; no batch on any rank is MLM_ERR_ARGUMENT.
    MLM_ERR_NUMERIC, on all ranks alike: parameters, moments and step are as before, and
-   what was accumulated is dropped; after any other error it still waits. */
+   what was accumulated is dropped for good; after any other error it still waits. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_update(mlm_trainer *trainer, mlm_metrics *out);
 /* From the next update on this rate instead of the schedule's; -1: the schedule's. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_set_learning_rate(mlm_trainer *trainer, double learning_rate);

@@ -177,6 +177,8 @@ static mlm_status apply(mlm_trainer *trainer, const mlm__sums *sums, int64_t pos
             trainer->runtime, &trainer->pieces, trainer->gradients, trainer->sums),
     };
     drop_waiting(trainer);
+    /* Batches that are dropped do not come again, here or after a resume. */
+    state->position = trainer->metrics.position = position;
     MLM__TRY(check_finite(&metrics));
     const mlm__adamw adamw = {
         .learning_rate = metrics.learning_rate,
@@ -191,7 +193,6 @@ static mlm_status apply(mlm_trainer *trainer, const mlm__sums *sums, int64_t pos
     mlm__adamw_update(trainer->runtime, &trainer->pieces, &adamw, trainer->gradients,
         trainer->exp_avg, trainer->exp_avg_sq, trainer->encoder->model->parameters);
     state->step = metrics.step;
-    state->position = metrics.position;
     trainer->metrics = metrics;
     trainer->has_gradient = true;
     return MLM_OK;

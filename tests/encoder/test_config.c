@@ -1,3 +1,4 @@
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,22 @@ START_TEST(defaults_are_bert_base)
     ck_assert_double_eq(config.hidden_dropout_prob, 0.1);
     ck_assert_double_eq(config.attention_probs_dropout_prob, 0.1);
     ck_assert_double_eq(config.layer_norm_eps, 1e-12);
+    ck_assert_double_eq(config.initializer_range, 0.02);
+}
+END_TEST
+
+START_TEST(the_rounding_mode_does_not_change_a_file_s_numbers)
+{
+    static const char text[] = "{\"hidden_dropout_prob\": 0.1, \"initializer_range\": 0.02}";
+    const char *path = test_path(test_folder(), "config.json");
+    test_write_file(path, text, sizeof text - 1);
+    mlm_encoder_config config;
+    mlm_encoder_config_init(&config, sizeof config);
+    fesetround(FE_DOWNWARD);
+    mlm_status status = mlm_encoder_config_load(NULL, path, &config);
+    fesetround(FE_TONEAREST);
+    assert_ok(status);
+    ck_assert_double_eq(config.hidden_dropout_prob, 0.1);
     ck_assert_double_eq(config.initializer_range, 0.02);
 }
 END_TEST
@@ -289,6 +306,7 @@ Suite *config_suite(void)
     Suite *suite = suite_create("config");
     TCase *values = tcase_create("values");
     tcase_add_test(values, defaults_are_bert_base);
+    tcase_add_test(values, the_rounding_mode_does_not_change_a_file_s_numbers);
     tcase_add_loop_test(
         values, a_wrong_integer_is_named, 0, (int)(sizeof wrong_integers / sizeof *wrong_integers));
     tcase_add_loop_test(values, a_wrong_fraction_is_named, 0,
