@@ -10,6 +10,7 @@
 #include "base/runtime.h"
 #include "batches/contents.h"
 #include "batches/order.h"
+#include "files/json.h"
 #include "tokens/tokenizer.h"
 
 /* An endless stream ends here: position + B ranks still fits 64 bits. */
@@ -308,12 +309,11 @@ int64_t mlm__corpus_position(const mlm_corpus *corpus)
 json_t *mlm__corpus_provenance(const mlm_corpus *corpus)
 {
     const mlm_corpus_options *options = &corpus->options;
-    char seed[24]; /* as text: JSON's integers end at 2^63 - 1 */
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->seed);
-    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:i, s:s, s:I, s:s}", "B", options->B, "T",
-        options->T, "input", input_names[options->input], "packing",
-        packing_names[options->packing], "ranks", options->ranks, "seed", seed, "sequences",
-        (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
+    json_t *object =
+        json_pack("{s:i, s:i, s:s, s:s, s:i, s:o, s:I, s:s}", "B", options->B, "T", options->T,
+            "input", input_names[options->input], "packing", packing_names[options->packing],
+            "ranks", options->ranks, "seed", mlm__json_seed(options->seed), "sequences",
+            (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
     if (!object)
         mlm__error(MLM_ERR_MEMORY, "no memory for what is known of the corpus");
     return object;

@@ -1,7 +1,6 @@
 #include "batches/masker.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -12,6 +11,7 @@
 #include "base/runtime.h"
 #include "batches/batch.h"
 #include "batches/selection.h"
+#include "files/json.h"
 #include "tokens/tokenizer.h"
 
 struct mlm_masker {
@@ -273,14 +273,12 @@ mlm_status mlm_masker_apply(mlm_masker *masker, const mlm_batch *batch, mlm_batc
 json_t *mlm__masker_provenance(const mlm_masker *masker)
 {
     const mlm_masker_options *options = &masker->options;
-    char seed[24]; /* as text: JSON's integers end at 2^63 - 1 */
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)options->seed);
-    json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:s}", "strategy",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:o}", "strategy",
         strategy_names[options->strategy], "selection", selection_names[options->selection],
         "random_tokens", random_names[options->random_tokens], "mlm_probability",
         options->mlm_probability, "mask_replace_prob", options->mask_replace_prob,
         "random_replace_prob", options->random_replace_prob, "max_predictions",
-        options->max_predictions, "seed", seed);
+        options->max_predictions, "seed", mlm__json_seed(options->seed));
     if (!object)
         mlm__error(MLM_ERR_MEMORY, "no memory for what is known of the masker");
     return object;

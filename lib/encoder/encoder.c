@@ -131,13 +131,13 @@ mlm_status mlm_encoder_share(mlm_encoder *encoder, mlm_runtime *runtime, mlm_enc
 
 mlm_encoder *mlm__encoder_retain(mlm_encoder *encoder)
 {
-    atomic_fetch_add_explicit(&encoder->references, 1, memory_order_relaxed);
+    atomic_fetch_add(&encoder->references, 1);
     return encoder;
 }
 
 void mlm_encoder_free(mlm_encoder *encoder)
 {
-    if (!encoder || atomic_fetch_sub_explicit(&encoder->references, 1, memory_order_acq_rel) != 1)
+    if (!encoder || atomic_fetch_sub(&encoder->references, 1) != 1)
         return;
     mlm_runtime *runtime = encoder->runtime;
     mlm__network_free(encoder->network);
@@ -180,16 +180,6 @@ mlm_status mlm__encoder_read_batch(
     if (!config->sentence_head)
         batch->sentence_labels = NULL;
     return MLM_OK;
-}
-
-mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory, int32_t dtype)
-{
-    return mlm__model_write(encoder->model, directory, dtype);
-}
-
-mlm_status mlm__encoder_read(mlm_encoder *encoder, const char *directory)
-{
-    return mlm__model_read(encoder->model, directory);
 }
 
 static mlm_status save(const mlm_encoder *encoder, const char *path, int32_t dtype)

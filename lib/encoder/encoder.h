@@ -38,14 +38,6 @@ mlm_status mlm__encoder_train(mlm_encoder *encoder, const mlm_batch *batch,
     const mlm__dropout *dropout, double loss_scale, double sentence_scale, float *gradients,
     mlm__sums *sums);
 
-/* config.json and model.safetensors into an open directory. dtype is MLM_F32 or MLM_BF16. */
-mlm_status mlm__encoder_write(const mlm_encoder *encoder, mlm__directory *directory, int32_t dtype);
-
-/* The parameters of a directory with config.json and model.safetensors into the encoder, all of
-   them or, after an error, none. A config that differs is MLM_ERR_MISMATCH and names the member;
-   no tensor may be missing. */
-mlm_status mlm__encoder_read(mlm_encoder *encoder, const char *directory);
-
 /* count elements of size bytes, uninitialised; NULL, with this thread's error set: no memory. */
 void *mlm__scratch_get(mlm_runtime *runtime, mlm__scratch *scratch, size_t count, size_t size);
 

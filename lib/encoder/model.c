@@ -42,13 +42,13 @@ mlm_status mlm__model_create(
 
 mlm__model *mlm__model_retain(mlm__model *model)
 {
-    atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);
+    atomic_fetch_add(&model->references, 1);
     return model;
 }
 
 void mlm__model_free(mlm__model *model)
 {
-    if (!model || atomic_fetch_sub_explicit(&model->references, 1, memory_order_acq_rel) != 1)
+    if (!model || atomic_fetch_sub(&model->references, 1) != 1)
         return;
     mlm_runtime *runtime = model->runtime;
     mlm__free(runtime, model->parameters);

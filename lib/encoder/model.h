@@ -22,10 +22,10 @@ mlm_status mlm__model_create(
 /* With the values of a directory; seed is for a head that the file lacks. */
 mlm_status mlm__model_load(
     mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out);
-/* Puts the values of a directory with the same config, and every tensor, into the model; after an
-   error it is as before. */
+/* Puts the values of a directory into the model; after an error it is as before. A config that
+   differs is MLM_ERR_MISMATCH and names the member; no tensor may be missing. */
 mlm_status mlm__model_read(mlm__model *model, const char *directory);
-/* config.json and model.safetensors; dtype is MLM_F32 or MLM_BF16. */
+/* config.json and model.safetensors into an open directory; dtype is MLM_F32 or MLM_BF16. */
 mlm_status mlm__model_write(const mlm__model *model, mlm__directory *directory, int32_t dtype);
 
 /* A model without values yet: parameters is NULL. */

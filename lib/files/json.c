@@ -92,6 +92,13 @@ mlm_status mlm__json_string(
     return MLM_OK;
 }
 
+json_t *mlm__json_seed(uint64_t seed)
+{
+    char text[sizeof "18446744073709551615"];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return json_string(text);
+}
+
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;

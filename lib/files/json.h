@@ -25,6 +25,9 @@ mlm_status mlm__json_bool(const json_t *object, const char *member, const char *
 mlm_status mlm__json_string(
     const json_t *object, const char *member, const char *path, const char **value);
 
+/* As decimal text: many readers of JSON have no integers above 2^63 - 1. NULL: no memory. */
+json_t *mlm__json_seed(uint64_t seed);
+
 /* Writes a file with two spaces of indent and a final newline; members in the order they were
    set, numbers so that they read back as they are. Borrows root; a NULL root is MLM_ERR_MEMORY, so
    that trees may be built unchecked. */

@@ -193,7 +193,7 @@ static mlm_status fill(mlm_trainer *trainer, const char *directory, const json_t
 {
     MLM__TRY(mlm__provenance_keep(trainer, json_object_get(root, "provenance")));
     MLM__TRY(read_moments(trainer, directory));
-    MLM__TRY(mlm__encoder_read(trainer->encoder, directory));
+    MLM__TRY(mlm__model_read(trainer->encoder->model, directory));
     trainer->state = record->state;
     trainer->metrics = record->metrics;
     /* Who gives another rate means it. */

@@ -65,7 +65,7 @@ static mlm_status write_trainer_json(const mlm_trainer *trainer, mlm__directory 
 
 static mlm_status write_files(const mlm_trainer *trainer, mlm__directory *directory)
 {
-    MLM__TRY(mlm__encoder_write(trainer->encoder, directory, MLM_F32));
+    MLM__TRY(mlm__model_write(trainer->encoder->model, directory, MLM_F32));
     if (trainer->tokenizer)
         MLM__TRY(mlm__tokenizer_write(trainer->tokenizer, directory));
     MLM__TRY(write_moments(trainer, directory));

@@ -15,71 +15,57 @@ typedef enum member_kind {
     KIND_INT32,
     KIND_INT64,
     KIND_DOUBLE,
-    KIND_SEED, /* decimal text: JSON's integers end at 2^63 - 1 */
+    KIND_SEED, /* mlm__json_seed */
 } member_kind;
-
-/* Room for any uint64_t as decimal text. */
-enum { SEED_TEXT = 24 };
 
 /* A member of a struct and of the JSON object that stands for it. */
 typedef struct member {
     const char *name;
     size_t offset;
-    member_kind kind;
-    int64_t low; /* of an integer */
+    member_kind kind; /* integers are 0 or more */
 } member;
 
-#define OPTION(name, kind, low)                                                                    \
+#define MEMBER(type, field, its_kind)                                                              \
     {                                                                                              \
-#name, offsetof(mlm_trainer_options, name), kind, low                                      \
+        .name = #field, .offset = offsetof(type, field), .kind = its_kind                          \
     }
 
 static const member option_members[] = {
-    OPTION(adam_bias_correction, KIND_INT32, 0),
-    OPTION(warmup_steps, KIND_INT64, 0),
-    OPTION(total_steps, KIND_INT64, 0),
-    OPTION(learning_rate, KIND_DOUBLE, 0),
-    OPTION(weight_decay, KIND_DOUBLE, 0),
-    OPTION(adam_beta1, KIND_DOUBLE, 0),
-    OPTION(adam_beta2, KIND_DOUBLE, 0),
-    OPTION(adam_epsilon, KIND_DOUBLE, 0),
-    OPTION(max_grad_norm, KIND_DOUBLE, 0),
-    OPTION(hidden_dropout_prob, KIND_DOUBLE, 0),
-    OPTION(attention_probs_dropout_prob, KIND_DOUBLE, 0),
-    OPTION(seed, KIND_SEED, 0),
+    MEMBER(mlm_trainer_options, adam_bias_correction, KIND_INT32),
+    MEMBER(mlm_trainer_options, warmup_steps, KIND_INT64),
+    MEMBER(mlm_trainer_options, total_steps, KIND_INT64),
+    MEMBER(mlm_trainer_options, learning_rate, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, weight_decay, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, adam_beta1, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, adam_beta2, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, adam_epsilon, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, max_grad_norm, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, hidden_dropout_prob, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, attention_probs_dropout_prob, KIND_DOUBLE),
+    MEMBER(mlm_trainer_options, seed, KIND_SEED),
 };
-
-#define STATE(name, kind, low)                                                                     \
-    {                                                                                              \
-#name, offsetof(mlm__run_state, name), kind, low                                           \
-    }
 
 static const member state_members[] = {
-    STATE(step, KIND_INT64, 0),
-    STATE(position, KIND_INT64, 0),
-    STATE(learning_rate, KIND_DOUBLE, 0),
-    STATE(observed, KIND_INT32, 0),
-    STATE(stale, KIND_INT32, 0),
-    STATE(lowest, KIND_DOUBLE, 0),
+    MEMBER(mlm__run_state, step, KIND_INT64),
+    MEMBER(mlm__run_state, position, KIND_INT64),
+    MEMBER(mlm__run_state, learning_rate, KIND_DOUBLE),
+    MEMBER(mlm__run_state, observed, KIND_INT32),
+    MEMBER(mlm__run_state, stale, KIND_INT32),
+    MEMBER(mlm__run_state, lowest, KIND_DOUBLE),
 };
-
-#define METRIC(name, kind, low)                                                                    \
-    {                                                                                              \
-#name, offsetof(mlm_metrics, name), kind, low                                              \
-    }
 
 /* Not step and position, which the state has, and not seconds, which no two runs have alike: a
    checkpoint's bytes follow from its inputs. */
 static const member metric_members[] = {
-    METRIC(sequences, KIND_INT64, 0),
-    METRIC(tokens, KIND_INT64, 0),
-    METRIC(labels, KIND_INT64, 0),
-    METRIC(loss, KIND_DOUBLE, 0),
-    METRIC(accuracy, KIND_DOUBLE, 0),
-    METRIC(sentence_loss, KIND_DOUBLE, 0),
-    METRIC(sentence_accuracy, KIND_DOUBLE, 0),
-    METRIC(learning_rate, KIND_DOUBLE, 0),
-    METRIC(grad_norm, KIND_DOUBLE, 0),
+    MEMBER(mlm_metrics, sequences, KIND_INT64),
+    MEMBER(mlm_metrics, tokens, KIND_INT64),
+    MEMBER(mlm_metrics, labels, KIND_INT64),
+    MEMBER(mlm_metrics, loss, KIND_DOUBLE),
+    MEMBER(mlm_metrics, accuracy, KIND_DOUBLE),
+    MEMBER(mlm_metrics, sentence_loss, KIND_DOUBLE),
+    MEMBER(mlm_metrics, sentence_accuracy, KIND_DOUBLE),
+    MEMBER(mlm_metrics, learning_rate, KIND_DOUBLE),
+    MEMBER(mlm_metrics, grad_norm, KIND_DOUBLE),
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
@@ -92,13 +78,6 @@ static const char *const scheduler_names[SCHEDULERS] = {
     [MLM_LR_WARMUP_STABLE_DECAY] = "warmup_stable_decay",
 };
 
-static json_t *seed_value(uint64_t seed)
-{
-    char text[SEED_TEXT];
-    snprintf(text, sizeof text, "%" PRIu64, seed);
-    return json_string(text);
-}
-
 static json_t *member_value(const void *record, const member *m)
 {
     const char *at = (const char *)record + m->offset;
@@ -108,7 +87,7 @@ static json_t *member_value(const void *record, const member *m)
     case KIND_INT64:
         return json_integer(*(const int64_t *)(const void *)at);
     case KIND_SEED:
-        return seed_value(*(const uint64_t *)(const void *)at);
+        return mlm__json_seed(*(const uint64_t *)(const void *)at);
     default:
         return json_real(*(const double *)(const void *)at);
     }
@@ -206,9 +185,8 @@ static mlm_status read_member(const json_t *object, const char *path, const memb
         return mlm__json_double(object, m->name, -DBL_MAX, DBL_MAX, path, (double *)(void *)at);
     if (m->kind == KIND_SEED)
         return read_seed(object, path, m->name, (uint64_t *)(void *)at);
-    int64_t value = 0;
-    MLM__TRY(mlm__json_int(
-        object, m->name, m->low, m->kind == KIND_INT32 ? INT32_MAX : INT64_MAX, path, &value));
+    int64_t value = 0, high = m->kind == KIND_INT32 ? INT32_MAX : INT64_MAX;
+    MLM__TRY(mlm__json_int(object, m->name, 0, high, path, &value));
     if (m->kind == KIND_INT32)
         *(int32_t *)(void *)at = (int32_t)value;
     else

@@ -439,6 +439,7 @@ START_TEST(hostile_records_are_refused)
         {"state", "step", "-1", MLM_ERR_FORMAT, "step"},
         {"state", "step", "null", MLM_ERR_FORMAT, "step: missing"},
         {"state", "step", "9223372036854775807", MLM_ERR_FORMAT, "step: 9223372036854775807"},
+        {"state", "lowest", "null", MLM_ERR_FORMAT, "lowest: missing"},
         {"state", "position", "\"5\"", MLM_ERR_FORMAT, "position"},
         {"state", "learning_rate", "-0.5", MLM_ERR_FORMAT, "learning_rate"},
         {"state", "stale", NULL, MLM_ERR_FORMAT, "stale"},
