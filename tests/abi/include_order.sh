@@ -1,5 +1,6 @@
 #!/bin/sh
-# A folder of lib/ includes only from itself and from the folders above it in lib/README.md's table.
+# A folder of lib/ includes only from itself and from the folders above it in lib/README.md's table,
+# and no two files of lib/ have one name.
 # usage: include_order.sh SOURCE_ROOT
 . "$1/tests/support/tap.sh"
 cd "$1/lib" || exit 1
@@ -23,4 +24,7 @@ for folder in $folders; do
         grep -vE "\"(${allowed#|})/[A-Za-z0-9_/]+\.(h|c|inc)\"|\"mlm/mlm\.h\"")
     check "$folder/ includes from folders above it" "$bad" "against the order:"
 done
+
+twice=$(find . -name '*.[ch]' | sed 's|.*/||' | sort | uniq -d)
+check "names of files are unique" "$twice" "twice:"
 finish
