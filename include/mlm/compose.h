@@ -113,8 +113,8 @@ static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_me
 
 /* Trains until *last has training->steps updates; a resumed trainer goes on where it was.
    MLM_OK: they are done. MLM_END: the corpus or the patience came to its end. MLM_STOPPED:
-   report asked to stop. In these three cases the checkpoint is saved. After an error the
-   one saved last stands. */
+   report asked to stop. In these three cases the checkpoint is saved, unless a runtime's
+   progress callback stopped just that. After an error the one saved last stands. */
 static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *last)
 {
     mlm_metrics evaluation;
