@@ -169,7 +169,7 @@ struct handles {
     double learning_rate; /* the configuration's own */
 };
 
-/* As check, but a signal while the texts are read is no failure. */
+/* As check, but a signal while texts or a model are read is no failure. */
 static void check_preparation(mlm_status status)
 {
     if (status == MLM_STOPPED) {
@@ -261,7 +261,8 @@ static void open_encoder(const struct settings *settings, struct handles *handle
     options.precision = settings->precision ? MLM_BF16 : MLM_F32;
     options.seed = (uint64_t)settings->seed;
     if (settings->init) {
-        check(mlm_encoder_load(handles->runtime, settings->init, &options, &handles->encoder));
+        check_preparation(
+            mlm_encoder_load(handles->runtime, settings->init, &options, &handles->encoder));
         handles->learning_rate = 5e-5;
     } else {
         read_config(settings, handles, &config);
@@ -294,7 +295,7 @@ static void open_trainer(const struct settings *settings, struct handles *handle
     options.attention_probs_dropout_prob = settings->dropout;
     options.seed = (uint64_t)settings->seed;
     if (settings->resume)
-        check(mlm_trainer_resume(
+        check_preparation(mlm_trainer_resume(
             handles->runtime, handles->encoder, settings->output, &options, &handles->trainer));
     else
         check(mlm_trainer_create(handles->runtime, handles->encoder, &options, &handles->trainer));
@@ -505,7 +506,8 @@ int main(int argc, char **argv)
             "updates in which the rate rises (default 100 if constant, else a tenth of --steps)",
             &s.warmup, 0, 1e12},
         {OPTION_CHOICE, "--schedule", "linear|cosine|constant|warmup-stable-decay",
-            "the rate after the warmup (default constant: a run can be made longer)", &s.schedule, 0, 0},
+            "the rate after the warmup (default constant: a run can be made longer)", &s.schedule,
+            0, 0},
         {OPTION_REAL, "--weight-decay", "D",
             "AdamW's, not on biases and layer norms (default 0.01)", &s.weight_decay, 0, 1},
         {OPTION_REAL, "--dropout", "P", "of hidden states and attention (default the model's, 0.1)",
