@@ -153,11 +153,18 @@ static void layer_backward(const step *s, size_t l)
         room->act, room->dmiddle);
     mlm__attention_backward(compute, &attention, room->dmiddle, room->attention_dproj,
         room->dcontext, room->dprojected, room->dx);
-    const mlm__linear_gradient linears[4] = {
-        {N, I, H, room->act, room->output_dproj, mlm__gradients_at(gradients, at->output)},
-        {N, H, I, kept->middle, room->dup, mlm__gradients_at(gradients, at->intermediate)},
-        {N, H, 3 * H, attention.x, room->dprojected, mlm__gradients_at(gradients, at->qkv)},
-        {N, H, H, kept->context, room->attention_dproj,
+    const mlm__weight_gradients query = mlm__gradients_at(gradients, at->qkv);
+    /* A bias of the keys adds the same to all scores of a row, which softmax does not see. */
+    const mlm__weight_gradients key = {query.weight + H * H, NULL};
+    const mlm__weight_gradients value = {query.weight + 2 * H * H, query.bias + 2 * H};
+    const real *dprojected = room->dprojected;
+    const mlm__linear_gradient linears[6] = {
+        {N, I, H, room->act, room->output_dproj, H, mlm__gradients_at(gradients, at->output)},
+        {N, H, I, kept->middle, room->dup, I, mlm__gradients_at(gradients, at->intermediate)},
+        {N, H, H, attention.x, dprojected, 3 * H, query},
+        {N, H, H, attention.x, dprojected + H, 3 * H, key},
+        {N, H, H, attention.x, dprojected + 2 * H, 3 * H, value},
+        {N, H, H, kept->context, room->attention_dproj, H,
             mlm__gradients_at(gradients, at->attention_output)},
     };
     const mlm__norm_gradient norms[2] = {
@@ -166,7 +173,7 @@ static void layer_backward(const step *s, size_t l)
         {N, H, kept->attention_norm.sum, kept->attention_norm.moments, room->dmiddle,
             mlm__gradients_at(gradients, at->attention_norm)},
     };
-    mlm__parameter_gradients(compute, linears, 4, norms, 2);
+    mlm__parameter_gradients(compute, linears, 6, norms, 2);
     real *dx = room->dx;
     room->dx = room->dout;
     room->dout = dx;

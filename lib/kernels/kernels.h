@@ -70,10 +70,11 @@ typedef struct mlm__kernels {
     void (*residual)(
         size_t n, const real *residual, const real *multipliers, const real *y, real *s);
 
-    /* A row of attention probabilities p, and dp, the gradient of what they became in dropout;
-       delta is the dot product of the row's output and its gradient. With multipliers m (NULL: all
-       1): dp = p (m dp - delta), p = m p. */
-    void (*softmax_backward)(size_t n, real delta, const real *multipliers, real *p, real *dp);
+    /* A row of attention probabilities p, and dp, the gradient of what dropout with multipliers m
+       (NULL: all 1) made of them, become dp = p (m dp - sum of p m dp) and p = m p. shift is about
+       that sum; it is taken off first and the sum of what is left then, so that little is lost
+       where all of dp is nearly equal, and the new dp adds up to 0. */
+    void (*softmax_backward)(size_t n, real shift, const real *multipliers, real *p, real *dp);
 
     /* sums[j] += sum over i of x[i * stride + j], rows x columns. Rows are added in groups of 32,
        each into a sum of its own, so that the error does not grow with their number. */

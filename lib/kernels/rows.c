@@ -230,17 +230,20 @@ static void residual_row(
             s[i] = residual[i] + y[i];
 }
 
-static void softmax_backward_row(size_t n, real delta, const real *multipliers, real *p, real *dp)
+static void softmax_backward_row(
+    size_t n, real shift, const real *restrict multipliers, real *restrict p, real *restrict dp)
 {
     if (multipliers)
-        for (size_t i = 0; i < n; i++) {
-            real kept = multipliers[i], likelihood = p[i];
-            dp[i] = likelihood * (kept * dp[i] - delta);
-            p[i] = kept * likelihood;
-        }
+        for (size_t i = 0; i < n; i++)
+            dp[i] = multipliers[i] * dp[i] - shift;
     else
         for (size_t i = 0; i < n; i++)
-            dp[i] = p[i] * (dp[i] - delta);
+            dp[i] -= shift;
+    const real mean = dot_row(n, p, dp);
+    for (size_t i = 0; i < n; i++)
+        dp[i] = p[i] * (dp[i] - mean);
+    if (multipliers)
+        product_row(n, multipliers, p);
 }
 
 /* ---- activations ------------------------------------------------------------ */
@@ -364,7 +367,7 @@ static mlm__moments layer_norm_row(
     for (size_t l = 0; i < n; i++, l++)
         add_to_lane(&squares, l, (x[i] - mean) * (x[i] - mean));
     real variance = sum_lanes(&squares) / (real)n;
-    real rstd = (real)1 / (real)sqrt(variance + eps);
+    real rstd = (real)(1 / sqrt((double)variance + (double)eps));
     for (i = 0; i < n; i++)
         y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
     return (mlm__moments){mean, rstd};

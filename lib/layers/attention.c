@@ -38,6 +38,12 @@ static head head_of_piece(const mlm__attention *layer, size_t piece, size_t *a)
     return h;
 }
 
+/* Of one product of scores or of context over all sequences, as if they were equally long. */
+static double product_size(const mlm__attention *layer)
+{
+    return (double)layer->N * (double)layer->N / (double)layer->B * (double)layer->H;
+}
+
 /* ---- forward -------------------------------------------------------------------- */
 
 typedef struct forward_work {
@@ -106,7 +112,7 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
 {
     forward_work work = {compute, layer, out};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), project_piece, &work);
-    mlm__parallel(compute->runtime, layer->B * layer->A, head_piece, &work);
+    mlm__compute_pieces(compute, 2 * product_size(layer), layer->B * layer->A, head_piece, &work);
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_piece, &work);
 }
 
@@ -173,7 +179,8 @@ void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *
 {
     backward_work work = {compute, layer, dout, dproj, dcontext, dprojected, dx};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_backward_piece, &work);
-    mlm__parallel(compute->runtime, layer->B * layer->A, head_backward_piece, &work);
+    mlm__compute_pieces(
+        compute, 5 * product_size(layer), layer->B * layer->A, head_backward_piece, &work);
     mlm__linear_backward(
         compute, layer->qkv.weight, layer->N, layer->H, 3 * layer->H, dprojected, dx);
 }

@@ -41,7 +41,7 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
 /* dproj = dLayerNorm(dout) with dropout, dcontext = dproj Wo; for each sequence and head, with P
    the probabilities, R the multipliers of dropout, S the scores before softmax, dO of dcontext:
      dV = (R P)^T dO            dP = R (dO V^T)
-     dS = P (dP - dO . O)       the row's sum of P dP is the dot product of context and dcontext
+     dS = P (dP - sum of P dP)  over the row; the sum is nearly dO . O, where softmax_backward starts
      dQ = dS K / sqrt(D)        dK = dS^T Q / sqrt(D)
    dx = dLayerNorm(dout) + dprojected Wqkv
      dout, dx, dproj, dcontext [N,H]; dprojected [N,3H] */

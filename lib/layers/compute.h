@@ -26,6 +26,18 @@ static inline real *mlm__scratch_of(const mlm__compute *compute, int32_t thread)
     return compute->scratch + (size_t)thread * compute->scratch_size;
 }
 
+/* Pieces with so many multiplications in all. Few of them are done by the calling thread: to wake
+   another one takes as long as about a million. */
+static inline void mlm__compute_pieces(const mlm__compute *compute, double multiplications,
+    size_t pieces, mlm__work_fn *work, void *context)
+{
+    if (multiplications > 1e6)
+        mlm__parallel(compute->runtime, pieces, work, context);
+    else
+        for (size_t piece = 0; piece < pieces; piece++)
+            work(context, piece, 0);
+}
+
 /* Rows of a piece where rows are independent: large enough for the product to run at full speed,
    small enough that the rows stay in the core's cache for what follows the product, and for two
    threads to have something to do in a small chunk. */

@@ -46,6 +46,11 @@ static size_t block_count(mlm__vocabulary_cut cut)
     return cut.groups * cut.blocks_a_group;
 }
 
+static double product_size(size_t M, size_t H, size_t V)
+{
+    return (double)M * (double)H * (double)V;
+}
+
 /* ---- forward ------------------------------------------------------------------------ */
 
 typedef struct forward_work {
@@ -144,7 +149,8 @@ void mlm__cross_entropy_forward(
     const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses, uint8_t *correct)
 {
     forward_work work = {compute, layer, losses, correct};
-    mlm__parallel(compute->runtime, layer->cut.groups, group_piece, &work);
+    mlm__compute_pieces(compute, product_size(layer->M, layer->H, layer->cut.V), layer->cut.groups,
+        group_piece, &work);
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), combine_piece, &work);
 }
 
@@ -208,7 +214,8 @@ void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_e
     double scale, real *parts, real *dz, mlm__weight_gradients decoder)
 {
     backward_work work = {compute, layer, (real)scale, parts, dz, decoder};
-    mlm__parallel(compute->runtime, layer->cut.groups, group_backward_piece, &work);
+    mlm__compute_pieces(compute, 2 * product_size(layer->M, layer->H, layer->cut.V),
+        layer->cut.groups, group_backward_piece, &work);
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), sum_parts_piece, &work);
 }
 
@@ -240,5 +247,5 @@ void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size
     mlm__vocabulary_cut cut, const real *z, real *logits)
 {
     logits_work work = {compute, decoder, M, H, cut, z, logits};
-    mlm__parallel(compute->runtime, cut.groups, logits_piece, &work);
+    mlm__compute_pieces(compute, product_size(M, H, cut.V), cut.groups, logits_piece, &work);
 }

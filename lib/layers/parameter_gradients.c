@@ -40,10 +40,11 @@ static void linear_tile(
     const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
     const size_t o = tile / across * side, k = tile % across * side;
     const size_t O = least(side, linear->O - o), K = least(side, linear->K - k);
-    kernels->multiply(true, false, O, K, linear->N, 1, linear->dy + o, linear->O, linear->x + k,
-        linear->K, 1, linear->into.weight + o * linear->K + k, linear->K);
-    if (k == 0)
-        kernels->column_sums(linear->N, O, linear->dy + o, linear->O, linear->into.bias + o);
+    kernels->multiply(true, false, O, K, linear->N, 1, linear->dy + o, linear->dy_stride,
+        linear->x + k, linear->K, 1, linear->into.weight + o * linear->K + k, linear->K);
+    if (k == 0 && linear->into.bias)
+        kernels->column_sums(
+            linear->N, O, linear->dy + o, linear->dy_stride, linear->into.bias + o);
 }
 
 static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm, size_t block)
@@ -78,9 +79,14 @@ void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gra
 {
     gradients_work work = {compute, linears, linear_count, norms};
     size_t pieces = 0;
-    for (size_t i = 0; i < linear_count; i++)
+    double multiplications = 0;
+    for (size_t i = 0; i < linear_count; i++) {
         pieces += tile_count(&linears[i]);
-    for (size_t i = 0; i < norm_count; i++)
+        multiplications += (double)linears[i].N * (double)linears[i].K * (double)linears[i].O;
+    }
+    for (size_t i = 0; i < norm_count; i++) {
         pieces += tiles_along(norms[i].H, NORM_COLUMNS);
-    mlm__parallel(compute->runtime, pieces, gradients_piece, &work);
+        multiplications += 2 * (double)norms[i].N * (double)norms[i].H;
+    }
+    mlm__compute_pieces(compute, multiplications, pieces, gradients_piece, &work);
 }

@@ -6,10 +6,11 @@
 
 /* Of y = x weight^T + bias:
      dweight += dy^T x   dbias += sum of dy over rows
-     x [N,K]   dy [N,O]   dweight [O,K]   dbias [O] */
+     x [N,K]   dy [N,O], rows dy_stride apart   dweight [O,K]   dbias [O], NULL: is 0 */
 typedef struct mlm__linear_gradient {
     size_t N, K, O;
     const real *x, *dy;
+    size_t dy_stride;
     mlm__weight_gradients into;
 } mlm__linear_gradient;
 

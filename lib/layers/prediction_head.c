@@ -72,6 +72,6 @@ void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__predi
     backward_work work = {compute, layer, dz, dup, dhidden};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), backward_piece, &work);
     const size_t M = layer->M, H = layer->H;
-    mlm__parameter_gradients(compute, &(mlm__linear_gradient){M, H, H, layer->x, dup, transform}, 1,
-        &(mlm__norm_gradient){M, H, layer->kept.sum, layer->kept.moments, dz, norm}, 1);
+    mlm__parameter_gradients(compute, &(mlm__linear_gradient){M, H, H, layer->x, dup, H, transform},
+        1, &(mlm__norm_gradient){M, H, layer->kept.sum, layer->kept.moments, dz, norm}, 1);
 }

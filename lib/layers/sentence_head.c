@@ -64,6 +64,6 @@ void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentenc
         compute->kernels->add(H, dx, dhidden + first_row(layer, b) * H);
     }
     const mlm__linear_gradient gradients[2] = {
-        {B, H, H, x, dpooled, pooler}, {B, H, 2, pooled, dlogits, classifier}};
+        {B, H, H, x, dpooled, H, pooler}, {B, H, 2, pooled, dlogits, 2, classifier}};
     mlm__parameter_gradients(compute, gradients, 2, NULL, 0);
 }

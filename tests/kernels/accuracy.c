@@ -205,6 +205,36 @@ START_TEST(column_sums_are_accurate)
 }
 END_TEST
 
+/* The probabilities' gradients nearly equal and far from 0, as where all values of a sequence are
+   alike: the result is 1e-5 of what it is the difference of, and adds up to 0. */
+START_TEST(softmax_backward_is_accurate)
+{
+    enum { T = 100 };
+    float p[T], dp[T];
+    double expected[T], mean = 0, sum = 0, size = 0;
+    for (int i = 0; i < T; i++) {
+        p[i] = (float)((1 + 0.5 * (i % 2 ? 1 : -1)) / T);
+        dp[i] = (float)(10 + 1e-4 * cos(3 * i));
+        sum += (double)p[i];
+        mean += (double)p[i] * (double)dp[i];
+    }
+    mean /= sum;
+    for (int i = 0; i < T; i++)
+        expected[i] = (double)p[i] * ((double)dp[i] - mean);
+    mlm__kernels_get()->softmax_backward(T, 10.00001f, NULL, p, dp);
+    sum = 0;
+    for (int i = 0; i < T; i++) {
+        sum += (double)dp[i];
+        size += fabs(expected[i]);
+    }
+    assert_close_f32(dp, expected, T, 0, 1e-6 * size / T, "softmax backward");
+    ck_assert_double_le(fabs(sum), 1e-7 * size);
+    float one[1] = {1}, gradient[1] = {0.3f};
+    mlm__kernels_get()->softmax_backward(1, 0.2f, NULL, one, gradient);
+    ck_assert(gradient[0] == 0);
+}
+END_TEST
+
 Suite *accuracy_suite(void)
 {
     Suite *suite = suite_create("accuracy");
@@ -215,6 +245,7 @@ Suite *accuracy_suite(void)
     tcase_add_test(tests, not_a_number_stays);
     tcase_add_loop_test(tests, layer_norm_is_accurate, 0, 2);
     tcase_add_test(tests, column_sums_are_accurate);
+    tcase_add_test(tests, softmax_backward_is_accurate);
     suite_add_tcase(suite, tests);
     return suite;
 }
