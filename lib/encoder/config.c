@@ -119,11 +119,26 @@ static mlm_status check_size(const mlm_encoder_config *config, const char *where
     return MLM_OK;
 }
 
+/* Dropout draws 8 blocks of random numbers for each 64 columns, in rows of H numbers and of as many as
+   a sequence has tokens, and counts those of a sequence in 32 bits (kernels/kernels.h). */
+static mlm_status check_dropout(
+    const mlm_encoder_config *config, const char *where, mlm_status status)
+{
+    const int64_t P = config->max_position_embeddings, H = config->hidden_size;
+    const int64_t blocks = ((P > H ? P : H) + 63) / 64 * 8;
+    if (P * blocks > INT64_C(1) << 32)
+        return mlm__error(status,
+            "%s: max_position_embeddings is %d, with hidden_size %d more than dropout can number",
+            where, config->max_position_embeddings, config->hidden_size);
+    return MLM_OK;
+}
+
 mlm_status mlm__encoder_config_check(
     const mlm_encoder_config *config, const char *where, mlm_status status)
 {
     MLM__TRY(check_integers(config, where, status));
     MLM__TRY(check_fractions(config, where, status));
+    MLM__TRY(check_dropout(config, where, status));
     return check_size(config, where);
 }
 

@@ -59,6 +59,8 @@ static const struct {
     {offsetof(mlm_encoder_config, num_attention_heads), 0, "config: num_attention_heads is 0"},
     {offsetof(mlm_encoder_config, intermediate_size), 0, "config: intermediate_size is 0"},
     {offsetof(mlm_encoder_config, max_position_embeddings), 0, "config: max_position_embeddings"},
+    {offsetof(mlm_encoder_config, max_position_embeddings), 200000,
+        "max_position_embeddings is 200000, with hidden_size 768 more than dropout can number"},
     {offsetof(mlm_encoder_config, type_vocab_size), 0, "config: type_vocab_size is 0"},
     {offsetof(mlm_encoder_config, hidden_act), 4, "config: hidden_act is 4, not in 0 to 3"},
     {offsetof(mlm_encoder_config, sentence_head), 2, "config: sentence_head is 2"},
