@@ -177,6 +177,7 @@ def report(case, what, errors):
 
 
 transformers.utils.logging.disable_progress_bar()
+torch.set_num_threads(1)  # the same sums everywhere; and threads that wait cost more than they give
 with tempfile.TemporaryDirectory() as folder:
     for case in CASES:
         outputs, gradients, key_bias = errors_of(case, folder)
