@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes unicode_tables.c from the Unicode data files (version 15.0, Debian's package
+r"""Writes unicode_tables.c from the Unicode data files (version 15.0, Debian's package
 unicode-data), for the two profiles of the tokenizer:
 
     ./make_unicode_tables.py [/usr/share/unicode] > unicode_tables.c
@@ -8,7 +8,7 @@ What each profile's reference was built with, and so what is frozen here:
 
     hf      tokenizers 0.22.2: categories of Unicode 8.0 (crate unicode_categories), decomposition
             and combining classes of 9.0 (unicode-normalization-alignments), white space and
-            lowercase of Rust's standard library (17.0)
+            lowercase of Rust's standard library (17.0), \w of Rust's regex (16.0)
     google  tokenization.py under Python 3.11: all of Unicode 14.0
 
 A newer file is restricted to an older version with DerivedAge.txt; what was changed later for
@@ -29,6 +29,16 @@ LOWER_17 = {0x1C89: 0x1C8A, 0xA7CB: 0x264, 0xA7CC: 0xA7CD, 0xA7CE: 0xA7CF, 0xA7D
             0xA7D4: 0xA7D5, 0xA7DA: 0xA7DB, 0xA7DC: 0x19B,
             **{c: c + 0x20 for c in range(0x10D50, 0x10D66)},
             **{c: c + 0x1B for c in range(0x16EA0, 0x16EB9)}}
+
+# What \w got with Unicode 15.1 and 16.0, not yet in 15.0.
+WORD_16 = [(0x897, 0x897), (0x1C89, 0x1C8A), (0xA7CB, 0xA7CD), (0xA7DA, 0xA7DC), (0x105C0, 0x105F3),
+           (0x10D40, 0x10D65), (0x10D69, 0x10D6D), (0x10D6F, 0x10D85), (0x10EC2, 0x10EC4),
+           (0x10EFC, 0x10EFC), (0x11380, 0x11389), (0x1138B, 0x1138B), (0x1138E, 0x1138E),
+           (0x11390, 0x113B5), (0x113B7, 0x113C0), (0x113C2, 0x113C2), (0x113C5, 0x113C5),
+           (0x113C7, 0x113CA), (0x113CC, 0x113D3), (0x113E1, 0x113E2), (0x116D0, 0x116E3),
+           (0x11BC0, 0x11BE0), (0x11BF0, 0x11BF9), (0x11F5A, 0x11F5A), (0x13460, 0x143FA),
+           (0x16100, 0x16139), (0x16D40, 0x16D6C), (0x16D70, 0x16D79), (0x18CFF, 0x18CFF),
+           (0x1CCF0, 0x1CCF9), (0x1E5D0, 0x1E5FA), (0x2EBF0, 0x2EE5D)]
 
 FLAGS = ["DROP", "SPACE", "BREAK", "PUNCTUATION", "MARK", "CHINESE", "DECOMPOSES", "CASED",
          "CASE_IGNORABLE", "WORD"]
@@ -127,7 +137,8 @@ def profile_flags(profile, code):
         names |= {"CASE_IGNORABLE"} if code in case_ignorable else set()
     # \w of Rust's regex, for added tokens that stand alone.
     kind = category.get(code, "Cn")
-    if code in alphabetic or kind[0] == "M" or kind in ("Nd", "Pc") or code in (0x200C, 0x200D):
+    if code in alphabetic or kind[0] == "M" or kind in ("Nd", "Pc") or code in (0x200C, 0x200D) or \
+            any(first <= code <= last for first, last in WORD_16):
         names.add("WORD")
     return sum(BIT[name] for name in names)
 

@@ -1262,6 +1262,10 @@ static const int32_t case_301_ids[] = {272};
 static const int32_t case_301_spans[] = {0, 7};
 static const int32_t case_302_ids[] = {269, 1, 1, 269, 269, 269};
 static const int32_t case_302_spans[] = {0, 3, 3, 4, 5, 6, 6, 9, 10, 13, 16, 19};
+static const int32_t case_303_ids[] = {101, 172, 164, 181, 1, 1, 1, 1};
+static const int32_t case_303_spans[] = {0, 3, 3, 4, 4, 5, 5, 6, 7, 14, 15, 22, 23, 29, 30, 37};
+static const int32_t case_304_ids[] = {1, 269, 269, 1};
+static const int32_t case_304_spans[] = {0, 3, 3, 6, 7, 10, 10, 14};
 
 static const encoding_case added_cases[] = {
     {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "covid19 Covid COVIDs", 20, 5, case_294_ids, case_294_spans},
@@ -1273,6 +1277,8 @@ static const encoding_case added_cases[] = {
     {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "[MASK]covid [X] [X]\343\200\200new", 25, 5, case_300_ids, case_300_spans},
     {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "co\314\201vid", 7, 1, case_301_ids, case_301_spans},
     {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "new_ _new new\314\201 new\342\200\215", 22, 6, case_302_ids, case_302_spans},
+    {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "\341\262\211new new\360\256\257\260 \360\226\265\200new new\352\237\213 \360\236\227\220new", 37, 8, case_303_ids, case_303_spans},
+    {MLM_PROFILE_HF, 1, -1, 1, 1, 0, "\341\262\213new new\360\262\216\260", 14, 4, case_304_ids, case_304_spans},
 };
 
 typedef struct decoding_case {

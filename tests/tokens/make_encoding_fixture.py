@@ -176,7 +176,9 @@ typedef struct encoding_case {
     arrays.clear()
     for text in ["covid19 Covid COVIDs", "a [X]  b", "  [X]]c[X]", "new news anew new. néw",
                  "zurich 中 Zürich中x xZürich 中", "co  vid cocovid", "[MASK]covid [X] [X]\u3000new",
-                 "co\u0301vid", "new_ _new new\u0301 new\u200d"]:
+                 "co\u0301vid", "new_ _new new\u0301 new\u200d",
+                 # letters of Unicode 15.1 and 16.0, and some that come later
+                 "\u1c89new new\U0002ebf0 \U00016d40new new\ua7cb \U0001e5d0new", "\u1c8bnew new\U000323b0"]:
         e = added.encode(text, add_special_tokens=False)
         add_case("MLM_PROFILE_HF", OPTIONS[0], 0, text, e.ids, e.offsets)
     print("\n".join(arrays))
