@@ -8,10 +8,13 @@
 #include "base/memory.h"
 #include "files/file.h"
 
-mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out)
+static mlm_status parse(
+    const char *text, size_t size, const char *name, bool large_numbers, json_t **out)
 {
     json_error_t error;
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (!*out && large_numbers && json_error_code(&error) == json_error_numeric_overflow)
+        *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
     if (*out)
         return MLM_OK;
     if (json_error_code(&error) == json_error_out_of_memory)
@@ -19,15 +22,31 @@ mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json
     return mlm__error(MLM_ERR_FORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
 }
 
-mlm_status mlm__json_load(mlm_runtime *runtime, const char *path, size_t limit, json_t **out)
+mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out)
+{
+    return parse(text, size, name, false, out);
+}
+
+static mlm_status load(
+    mlm_runtime *runtime, const char *path, size_t limit, bool large_numbers, json_t **out)
 {
     *out = NULL;
     char *text;
     size_t size;
     MLM__TRY(mlm__file_read_all(runtime, path, limit, &text, &size));
-    mlm_status status = mlm__json_parse(text, size, path, out);
+    mlm_status status = parse(text, size, path, large_numbers, out);
     mlm__free(runtime, text);
     return status;
+}
+
+mlm_status mlm__json_load(mlm_runtime *runtime, const char *path, size_t limit, json_t **out)
+{
+    return load(runtime, path, limit, false, out);
+}
+
+mlm_status mlm__json_load_large(mlm_runtime *runtime, const char *path, size_t limit, json_t **out)
+{
+    return load(runtime, path, limit, true, out);
 }
 
 /* The member, or NULL when it is absent or null. */

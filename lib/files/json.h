@@ -12,6 +12,9 @@
    messages. Errors are "path:line:column: what"; an object with a member twice is one. */
 mlm_status mlm__json_load(mlm_runtime *runtime, const char *path, size_t limit, json_t **out);
 mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out);
+/* The same, but integers may be too big for 64 bits: then all of the file's are real numbers.
+   transformers writes "model_max_length": 1000000000000000019884624838656 for no limit. */
+mlm_status mlm__json_load_large(mlm_runtime *runtime, const char *path, size_t limit, json_t **out);
 
 /* Members of an object. Absent or null: *value stays and MLM_OK. Another type or out of
    [low, high]: MLM_ERR_FORMAT, "path: member: what". */

@@ -7,7 +7,7 @@
 
 #include "mlm/mlm.h"
 #include "text/normalize.h"
-#include "tokens/special_tokens.h"
+#include "tokens/added_list.h"
 #include "tokens/tokenizer.h"
 #include "tokens/vocabulary.h"
 #include "tokens/wordpiece.h"
@@ -39,12 +39,14 @@ struct mlm_tokenizer {
 
 /* All that a tokenizer is made of. Nothing is kept. */
 typedef struct mlm__tokenizer_parts {
-    mlm_tokenizer_options options;           /* -1: what the profile does */
-    const char *special[MLM__SPECIAL_COUNT]; /* NULL: BERT's name */
-    const char *const *tokens;               /* [V] */
-    size_t V, model_count;                   /* the tokens from model_count on are added ones */
-    const mlm__added_token *added; /* besides the special ones, which are added if missing */
-    size_t added_count;
+    mlm_tokenizer_options options;                /* -1: what the profile does */
+    mlm__added_token special[MLM__SPECIAL_COUNT]; /* content NULL: BERT's name */
+    const char *const *tokens;                    /* [count] WordPiece's own */
+    size_t count;
+    mlm__added_list added;
+    /* What transformers would do with a tokenizer.json beside: as_is, take it as it is; else make its
+       BertTokenizer from the vocabulary alone, with the added tokens unless has_added. */
+    bool as_is, has_added;
 } mlm__tokenizer_parts;
 
 /* A caller's options, checked, as far as they are given; -1 elsewhere. */
@@ -54,7 +56,8 @@ mlm_status mlm__tokenizer_options_read(
 /* Gives what is still -1 the profile's value. */
 void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options);
 
-/* Where the trouble is one token, its position is in *which, and the message does not say where. */
+/* Where the trouble is one of parts->tokens, its position is in *which, and the message does not say
+   where. */
 mlm_status mlm__tokenizer_build(
     mlm_runtime *runtime, const mlm__tokenizer_parts *parts, mlm_tokenizer **out, size_t *which);
 

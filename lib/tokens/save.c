@@ -85,7 +85,8 @@ static json_t *tokenizer_json(const mlm_tokenizer *tokenizer)
 static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
 {
     const mlm_tokenizer_options *options = &tokenizer->options;
-    bool usual = options->clean_text && options->max_input_chars_per_word == 100;
+    bool usual = options->profile == MLM_PROFILE_HF && options->clean_text &&
+                 options->max_input_chars_per_word == 100;
     json_t *root = json_pack("{s:s, s:b, s:s, s:s, s:s, s:o, s:b, s:s, s:s}", "cls_token",
         special_name(tokenizer, MLM_TOKEN_CLS), "do_lower_case", options->lowercase, "mask_token",
         special_name(tokenizer, MLM_TOKEN_MASK), "pad_token",
@@ -122,7 +123,7 @@ mlm_status mlm__tokenizer_write(const mlm_tokenizer *tokenizer, mlm__directory *
 {
     const mlm__vocabulary *vocabulary = &tokenizer->vocabulary;
     MLM__TRY(mlm__directory_start(directory, "vocab.txt"));
-    for (size_t v = 0; v < vocabulary->V; v++) {
+    for (size_t v = 0; v < vocabulary->model_count; v++) {
         MLM__TRY(
             mlm__directory_write(directory, vocabulary->tokens[v], strlen(vocabulary->tokens[v])));
         MLM__TRY(mlm__directory_write(directory, "\n", 1));

@@ -43,13 +43,7 @@ static mlm_status create_trie(mlm_runtime *runtime, const mlm__added_tokens *add
             strings[count++] = (mlm__trie_string){bytes, length, (int32_t)i};
     }
     *any = count > 0;
-    int32_t duplicate = -1;
-    mlm_status status =
-        mlm__trie_create(runtime, strings, count, out, normalized ? NULL : &duplicate);
-    if (duplicate >= 0)
-        return mlm__error(
-            MLM_ERR_FORMAT, "added token '%s' is there twice", added->tokens[duplicate].content);
-    return status;
+    return mlm__trie_create(runtime, strings, count, out, NULL);
 }
 
 mlm_status mlm__added_tokens_create(mlm_runtime *runtime, const mlm__added_token *tokens,

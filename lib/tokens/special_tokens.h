@@ -23,7 +23,7 @@ typedef struct mlm__added_tokens {
     bool has_exact, has_normalized;
 } mlm__added_tokens;
 
-/* Copies count tokens. MLM_ERR_FORMAT where two have the same content. */
+/* Copies count tokens, of different contents. */
 mlm_status mlm__added_tokens_create(mlm_runtime *runtime, const mlm__added_token *tokens,
     size_t count, const mlm__normalizer *normalizer, mlm__added_tokens *out);
 void mlm__added_tokens_free(mlm_runtime *runtime, mlm__added_tokens *added);

@@ -75,53 +75,50 @@ void mlm__tokenizer_options_resolve(mlm_tokenizer_options *options)
     set_default(&options->max_input_chars_per_word, options->profile == MLM_PROFILE_HF ? 100 : 200);
 }
 
-/* Finds the five special tokens among the vocabulary's. */
-static mlm_status find_special(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts)
+static const char *special_name(const mlm__tokenizer_parts *parts, size_t i)
 {
+    return parts->special[i].content ? parts->special[i].content : mlm__special_names[i];
+}
+
+/* The added tokens of parts and the five, which must have an id already. */
+static mlm_status gather_added(
+    mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts, mlm__added_list *list)
+{
+    const mlm__vocabulary *vocabulary = &tokenizer->vocabulary;
+    for (size_t a = 0; a < parts->added.count; a++)
+        MLM__TRY(mlm__added_list_add(tokenizer->runtime, list, &parts->added.tokens[a]));
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
-        const char *name = parts->special[i] ? parts->special[i] : mlm__special_names[i];
-        int32_t id =
-            mlm__trie_find(&tokenizer->vocabulary.trie, (const uint8_t *)name, strlen(name));
-        for (size_t a = 0; a < parts->added_count && id < 0; a++) {
-            if (strcmp(parts->added[a].content, name) == 0)
-                id = parts->added[a].id;
-        }
-        if (id < 0)
-            return mlm__error(MLM_ERR_FORMAT, "special token %s is missing", name);
-        tokenizer->special[i] = id;
+        mlm__added_token token = parts->special[i];
+        token.content = special_name(parts, i);
+        token.id = MLM__NEXT_ID;
+        token.special = true;
+        size_t length = strlen(token.content);
+        if (mlm__trie_find(&vocabulary->trie, (const uint8_t *)token.content, length) < 0 &&
+            mlm__token_table_find(&list->contents, token.content, length) < 0)
+            return mlm__error(MLM_ERR_FORMAT, "special token %s is missing", token.content);
+        MLM__TRY(mlm__added_list_add(tokenizer->runtime, list, &token));
     }
-    return MLM_OK;
+    return mlm__added_list_number(list, &vocabulary->trie, vocabulary->model_count);
 }
 
-static int by_id(const void *left, const void *right)
-{
-    const mlm__added_token *a = left, *b = right;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
-/* The added tokens of parts, and the five. In the order of their ids, as files have them. */
 static mlm_status add_tokens(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts)
 {
-    size_t count = 0;
-    mlm__added_token *all =
-        mlm__alloc(tokenizer->runtime, parts->added_count + MLM__SPECIAL_COUNT, sizeof *all);
-    if (!all)
-        return MLM_ERR_MEMORY;
-    for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
-        int32_t id = tokenizer->special[i];
-        bool given = false;
-        for (size_t a = 0; a < parts->added_count + count; a++)
-            given = given || (a < count ? all[a].id : parts->added[a - count].id) == id;
-        if (!given)
-            all[count++] = (mlm__added_token){
-                .content = tokenizer->vocabulary.tokens[id], .id = id, .special = true};
+    mlm__vocabulary *vocabulary = &tokenizer->vocabulary;
+    mlm__added_tokens *added = &tokenizer->added;
+    mlm__added_list list = {0};
+    mlm_status status = gather_added(tokenizer, parts, &list);
+    if (status == MLM_OK)
+        status = mlm__added_tokens_create(
+            tokenizer->runtime, list.tokens, list.count, &tokenizer->normalizer, added);
+    mlm__added_list_free(tokenizer->runtime, &list);
+    if (status == MLM_OK)
+        status = mlm__vocabulary_extend(tokenizer->runtime, vocabulary, added->count);
+    for (size_t a = 0; a < added->count && status == MLM_OK; a++) {
+        if ((size_t)added->tokens[a].id == vocabulary->V)
+            vocabulary->tokens[vocabulary->V++] = added->tokens[a].content;
     }
-    for (size_t a = 0; a < parts->added_count; a++)
-        all[count++] = parts->added[a];
-    qsort(all, count, sizeof *all, by_id);
-    mlm_status status = mlm__added_tokens_create(
-        tokenizer->runtime, all, count, &tokenizer->normalizer, &tokenizer->added);
-    mlm__free(tokenizer->runtime, all);
+    for (size_t i = 0; i < MLM__SPECIAL_COUNT && status == MLM_OK; i++)
+        tokenizer->special[i] = mlm_tokenizer_id(tokenizer, special_name(parts, i));
     return status;
 }
 
@@ -148,22 +145,21 @@ static mlm_status set_flags(mlm_tokenizer *tokenizer)
 
 static mlm_status fill(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts, size_t *which)
 {
-    if (parts->V == 0)
+    if (parts->count == 0)
         return mlm__error(MLM_ERR_FORMAT, "the vocabulary is empty");
-    if (parts->V > INT32_MAX)
-        return mlm__error(MLM_ERR_FORMAT, "%zu tokens are too many", parts->V);
+    if (parts->count + parts->added.count > MLM__LAST_ADDED_ID)
+        return mlm__error(MLM_ERR_FORMAT, "%zu tokens are too many", parts->count);
     mlm_tokenizer_options *options = &tokenizer->options;
     *options = parts->options;
     mlm__tokenizer_options_resolve(options);
     mlm__normalizer_init(&tokenizer->normalizer, options->profile, options->clean_text,
         options->handle_chinese_chars, options->strip_accents, options->lowercase);
-    MLM__TRY(mlm__vocabulary_create(tokenizer->runtime, parts->tokens, parts->V, parts->model_count,
-        &tokenizer->vocabulary, which));
+    MLM__TRY(mlm__vocabulary_create(
+        tokenizer->runtime, parts->tokens, parts->count, &tokenizer->vocabulary, which));
     *which = SIZE_MAX;
-    MLM__TRY(find_special(tokenizer, parts));
+    MLM__TRY(add_tokens(tokenizer, parts));
     mlm__wordpiece_init(&tokenizer->wordpiece, &tokenizer->vocabulary.trie,
         tokenizer->special[MLM_TOKEN_UNK], (size_t)options->max_input_chars_per_word);
-    MLM__TRY(add_tokens(tokenizer, parts));
     return set_flags(tokenizer);
 }
 
@@ -203,7 +199,7 @@ mlm_status mlm_tokenizer_create(mlm_runtime *runtime, const char *const *tokens,
         if (!tokens[v])
             return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_create: tokens[%zu] is NULL", v);
     }
-    mlm__tokenizer_parts parts = {.tokens = tokens, .V = V, .model_count = V};
+    mlm__tokenizer_parts parts = {.tokens = tokens, .count = V};
     MLM__TRY(mlm__tokenizer_options_read(options, "mlm_tokenizer_create", &parts.options));
     size_t which;
     mlm_status status = mlm__tokenizer_build(runtime, &parts, out, &which);

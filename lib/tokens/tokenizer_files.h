@@ -13,6 +13,12 @@ mlm_status mlm__vocabulary_file_load(
     mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
 mlm_status mlm__tokenizer_json_load(
     mlm_runtime *runtime, const char *path, const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
+mlm_status mlm__tokenizer_directory_load(mlm_runtime *runtime, const char *directory,
+    const mlm__tokenizer_parts *parts, mlm_tokenizer **out);
+
+/* An object with the content and flags of an added token; its id is MLM__NEXT_ID. The content is the
+   object's. */
+mlm_status mlm__added_token_read(const json_t *given, const char *path, mlm__added_token *out);
 
 /* Sets *option from a JSON member that is true or false, unless it is set. */
 mlm_status mlm__tokenizer_read_flag(

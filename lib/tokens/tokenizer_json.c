@@ -12,8 +12,7 @@ typedef struct reader {
     const char *path;
     const json_t *root;
     mlm__tokenizer_parts parts;
-    const char **tokens;     /* [V] */
-    mlm__added_token *added; /* [added_count] */
+    const char **tokens; /* [parts.count] */
 } reader;
 
 mlm_status mlm__tokenizer_read_flag(
@@ -54,11 +53,13 @@ static mlm_status read_normalizer(reader *r)
     if (!part)
         return mlm__error(
             MLM_ERR_UNSUPPORTED, "%s: normalizer is missing, not 'BertNormalizer'", r->path);
-    MLM__TRY(mlm__tokenizer_read_flag(part, "clean_text", r->path, &options->clean_text));
-    MLM__TRY(mlm__tokenizer_read_flag(
-        part, "handle_chinese_chars", r->path, &options->handle_chinese_chars));
-    MLM__TRY(mlm__tokenizer_read_flag(part, "lowercase", r->path, &options->lowercase));
-    MLM__TRY(mlm__tokenizer_read_flag(part, "strip_accents", r->path, &options->strip_accents));
+    if (r->parts.as_is) {
+        MLM__TRY(mlm__tokenizer_read_flag(part, "clean_text", r->path, &options->clean_text));
+        MLM__TRY(mlm__tokenizer_read_flag(
+            part, "handle_chinese_chars", r->path, &options->handle_chinese_chars));
+        MLM__TRY(mlm__tokenizer_read_flag(part, "lowercase", r->path, &options->lowercase));
+        MLM__TRY(mlm__tokenizer_read_flag(part, "strip_accents", r->path, &options->strip_accents));
+    }
     MLM__TRY(get_part(r, "pre_tokenizer", "BertPreTokenizer", &part));
     if (!part)
         return mlm__error(
@@ -74,8 +75,8 @@ static mlm_status bad_template(const reader *r)
 
 static mlm_status set_names(reader *r, const char *cls, const char *sep)
 {
-    r->parts.special[MLM_TOKEN_CLS] = cls;
-    r->parts.special[MLM_TOKEN_SEP] = sep;
+    r->parts.special[MLM_TOKEN_CLS] = (mlm__added_token){.content = cls};
+    r->parts.special[MLM_TOKEN_SEP] = (mlm__added_token){.content = sep};
     return MLM_OK;
 }
 
@@ -122,22 +123,46 @@ static mlm_status read_post_processor(reader *r)
     return cls && sep ? set_names(r, cls, sep) : bad_template(r);
 }
 
-static mlm_status read_added_token(const reader *r, const json_t *given, mlm__added_token *out)
+mlm_status mlm__added_token_read(const json_t *given, const char *path, mlm__added_token *out)
 {
-    int64_t id = -1;
-    *out = (mlm__added_token){0};
+    *out = (mlm__added_token){.id = MLM__NEXT_ID};
     if (!json_is_object(given))
-        return mlm__error(MLM_ERR_FORMAT, "%s: added_tokens: not an object", r->path);
-    MLM__TRY(mlm__json_string(given, "content", r->path, &out->content));
-    MLM__TRY(mlm__json_int(given, "id", 0, INT32_MAX, r->path, &id));
-    MLM__TRY(mlm__json_bool(given, "single_word", r->path, &out->single_word));
-    MLM__TRY(mlm__json_bool(given, "lstrip", r->path, &out->lstrip));
-    MLM__TRY(mlm__json_bool(given, "rstrip", r->path, &out->rstrip));
-    MLM__TRY(mlm__json_bool(given, "normalized", r->path, &out->normalized));
-    MLM__TRY(mlm__json_bool(given, "special", r->path, &out->special));
-    if (!out->content || id < 0)
-        return mlm__error(MLM_ERR_FORMAT, "%s: added_tokens: one has no content or id", r->path);
-    out->id = (int32_t)id;
+        return mlm__error(MLM_ERR_FORMAT, "%s: an added token is no object", path);
+    MLM__TRY(mlm__json_string(given, "content", path, &out->content));
+    if (!out->content)
+        return mlm__error(MLM_ERR_FORMAT, "%s: an added token has no content", path);
+    MLM__TRY(mlm__json_bool(given, "single_word", path, &out->single_word));
+    MLM__TRY(mlm__json_bool(given, "lstrip", path, &out->lstrip));
+    MLM__TRY(mlm__json_bool(given, "rstrip", path, &out->rstrip));
+    MLM__TRY(mlm__json_bool(given, "special", path, &out->special));
+    out->normalized = !out->special;
+    return mlm__json_bool(given, "normalized", path, &out->normalized);
+}
+
+/* The file's added tokens, and then those that parts has already. */
+static mlm_status read_added_tokens(reader *r, mlm__added_list *list)
+{
+    const json_t *added = json_object_get(r->root, "added_tokens"), *given;
+    size_t index;
+    if (added && !json_is_null(added) && !json_is_array(added))
+        return mlm__error(MLM_ERR_FORMAT, "%s: added_tokens is no array", r->path);
+    if (!r->parts.as_is && r->parts.has_added)
+        added = NULL;
+    json_array_foreach (added, index, given) {
+        mlm__added_token token;
+        int64_t id = -1;
+        MLM__TRY(mlm__added_token_read(given, r->path, &token));
+        MLM__TRY(mlm__json_int(given, "id", 0, MLM__LAST_ADDED_ID, r->path, &id));
+        if (id < 0)
+            return mlm__error(
+                MLM_ERR_FORMAT, "%s: added token '%s' has no id", r->path, token.content);
+        token.id = (int32_t)id;
+        mlm_status status = mlm__added_list_add(r->runtime, list, &token);
+        if (status != MLM_OK)
+            return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
+    }
+    for (size_t a = 0; a < r->parts.added.count; a++)
+        MLM__TRY(mlm__added_list_add(r->runtime, list, &r->parts.added.tokens[a]));
     return MLM_OK;
 }
 
@@ -153,45 +178,30 @@ static mlm_status place(const reader *r, const char *token, int64_t id, size_t V
     return MLM_OK;
 }
 
-/* Puts the tokens of the model and the added ones at their ids. */
-static mlm_status read_tokens(reader *r, json_t *vocab, const json_t *added)
+/* Puts WordPiece's own tokens at their ids. */
+static mlm_status read_tokens(reader *r, json_t *vocab)
 {
-    size_t model_count = json_object_size(vocab), V = model_count;
-    r->parts.added_count = json_array_size(added);
-    r->added = mlm__alloc(r->runtime, r->parts.added_count, sizeof *r->added);
-    r->tokens = mlm__alloc_zero(r->runtime, model_count + r->parts.added_count, sizeof *r->tokens);
-    if (!r->added || !r->tokens)
-        return MLM_ERR_MEMORY;
-    for (size_t i = 0; i < r->parts.added_count; i++) {
-        MLM__TRY(read_added_token(r, json_array_get(added, i), &r->added[i]));
-        if ((size_t)r->added[i].id >= model_count)
-            V++;
-    }
+    size_t count = json_object_size(vocab);
     const char *token;
     json_t *id;
+    r->tokens = mlm__alloc_zero(r->runtime, count, sizeof *r->tokens);
+    if (!r->tokens)
+        return MLM_ERR_MEMORY;
     json_object_foreach (vocab, token, id) {
         if (!json_is_integer(id))
             return mlm__error(
                 MLM_ERR_FORMAT, "%s: model.vocab: the id of '%s' is no integer", r->path, token);
-        MLM__TRY(place(r, token, json_integer_value(id), model_count));
-    }
-    for (size_t i = 0; i < r->parts.added_count; i++)
-        MLM__TRY(place(r, r->added[i].content, r->added[i].id, V));
-    for (size_t v = 0; v < V; v++) {
-        if (!r->tokens[v])
-            return mlm__error(MLM_ERR_FORMAT, "%s: no token has id %zu", r->path, v);
+        MLM__TRY(place(r, token, json_integer_value(id), count));
     }
     r->parts.tokens = r->tokens;
-    r->parts.added = r->added;
-    r->parts.V = V;
-    r->parts.model_count = model_count;
+    r->parts.count = count;
     return MLM_OK;
 }
 
 static mlm_status read_model(reader *r)
 {
     const json_t *part;
-    const char *prefix = "##";
+    const char *prefix = "##", *unknown = NULL;
     int64_t limit = -1;
     MLM__TRY(get_part(r, "model", "WordPiece", &part));
     json_t *vocab = json_object_get(part, "vocab");
@@ -201,11 +211,23 @@ static mlm_status read_model(reader *r)
     if (strcmp(prefix, "##") != 0)
         return mlm__error(MLM_ERR_UNSUPPORTED,
             "%s: model.continuing_subword_prefix is '%s', not '##'", r->path, prefix);
-    MLM__TRY(mlm__json_string(part, "unk_token", r->path, &r->parts.special[MLM_TOKEN_UNK]));
+    MLM__TRY(mlm__json_string(part, "unk_token", r->path, &unknown));
     MLM__TRY(mlm__json_int(part, "max_input_chars_per_word", 1, INT32_MAX, r->path, &limit));
-    if (r->parts.options.max_input_chars_per_word == -1)
-        r->parts.options.max_input_chars_per_word = (int32_t)limit;
-    return read_tokens(r, vocab, json_object_get(r->root, "added_tokens"));
+    if (r->parts.as_is) {
+        r->parts.special[MLM_TOKEN_UNK] = (mlm__added_token){.content = unknown};
+        if (r->parts.options.max_input_chars_per_word == -1)
+            r->parts.options.max_input_chars_per_word = (int32_t)limit;
+    }
+    return read_tokens(r, vocab);
+}
+
+static mlm_status build(reader *r, mlm__added_list *added, mlm_tokenizer **out)
+{
+    size_t which;
+    MLM__TRY(read_added_tokens(r, added));
+    r->parts.added = *added;
+    mlm_status status = mlm__tokenizer_build(r->runtime, &r->parts, out, &which);
+    return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
 }
 
 static mlm_status read_all(reader *r, mlm_tokenizer **out)
@@ -214,10 +236,12 @@ static mlm_status read_all(reader *r, mlm_tokenizer **out)
         return mlm__error(MLM_ERR_FORMAT, "%s: not an object", r->path);
     MLM__TRY(read_model(r));
     MLM__TRY(read_normalizer(r));
-    MLM__TRY(read_post_processor(r));
-    size_t which;
-    mlm_status status = mlm__tokenizer_build(r->runtime, &r->parts, out, &which);
-    return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
+    if (r->parts.as_is)
+        MLM__TRY(read_post_processor(r));
+    mlm__added_list added = {0};
+    mlm_status status = build(r, &added, out);
+    mlm__added_list_free(r->runtime, &added);
+    return status;
 }
 
 mlm_status mlm__tokenizer_json_load(
@@ -228,7 +252,6 @@ mlm_status mlm__tokenizer_json_load(
     reader r = {.runtime = runtime, .path = path, .root = root, .parts = *parts};
     mlm_status status = read_all(&r, out);
     mlm__free(runtime, r.tokens);
-    mlm__free(runtime, r.added);
     json_decref(root);
     return status;
 }

@@ -65,28 +65,32 @@ static mlm_status read_options(
     return MLM_OK;
 }
 
-/* The tokenizer of what was learned. Special tokens beyond BERT's own are added tokens. */
+/* Special tokens beyond BERT's own are added tokens too. */
+static mlm_status fill_parts(mlm_runtime *runtime, const mlm__token_table *table,
+    const mlm_vocab_options *vocab, const char **tokens, mlm__tokenizer_parts *parts)
+{
+    for (size_t v = 0; v < table->count; v++)
+        tokens[v] = mlm__token_table_text(table, (int32_t)v);
+    for (int32_t i = 0; i < vocab->special_count; i++) {
+        mlm__added_token token = {.content = tokens[i], .id = i, .special = true};
+        MLM__TRY(mlm__added_list_add(runtime, &parts->added, &token));
+    }
+    parts->tokens = tokens;
+    parts->count = table->count;
+    return MLM_OK;
+}
+
+/* The tokenizer of what was learned. */
 static mlm_status build(mlm_runtime *runtime, const mlm__token_table *table,
     const mlm_vocab_options *vocab, const mlm_tokenizer_options *options, mlm_tokenizer **out)
 {
-    size_t special_count = (size_t)vocab->special_count, which;
+    mlm__tokenizer_parts parts = {.options = *options};
+    size_t which;
     const char **tokens = mlm__alloc(runtime, table->count, sizeof *tokens);
-    mlm__added_token *added = mlm__alloc_zero(runtime, special_count, sizeof *added);
-    mlm_status status = MLM_ERR_MEMORY;
-    if (tokens && added) {
-        for (size_t v = 0; v < table->count; v++)
-            tokens[v] = mlm__token_table_text(table, (int32_t)v);
-        for (size_t i = 0; i < special_count; i++)
-            added[i] = (mlm__added_token){.content = tokens[i], .id = (int32_t)i, .special = true};
-        mlm__tokenizer_parts parts = {.options = *options,
-            .tokens = tokens,
-            .V = table->count,
-            .model_count = table->count,
-            .added = added,
-            .added_count = special_count};
+    mlm_status status = tokens ? fill_parts(runtime, table, vocab, tokens, &parts) : MLM_ERR_MEMORY;
+    if (status == MLM_OK)
         status = mlm__tokenizer_build(runtime, &parts, out, &which);
-    }
-    mlm__free(runtime, added);
+    mlm__added_list_free(runtime, &parts.added);
     mlm__free(runtime, tokens);
     return status;
 }

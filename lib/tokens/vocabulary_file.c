@@ -62,7 +62,7 @@ static mlm_status build(mlm_runtime *runtime, const char *path, char *data, size
     mlm__tokenizer_options_resolve(&parts.options);
     split_lines(data, size, parts.options.profile, tokens);
     parts.tokens = tokens;
-    parts.V = parts.model_count = V;
+    parts.count = V;
     mlm_status status = mlm__tokenizer_build(runtime, &parts, out, &which);
     mlm__free(runtime, tokens);
     if (status == MLM_ERR_FORMAT && which != SIZE_MAX)

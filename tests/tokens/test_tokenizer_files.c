@@ -83,10 +83,20 @@ START_TEST(test_refused_json)
         "the id of 'a' is no integer");
     REFUSED("tokenizer.json",
         "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":2147483647,\"content\":\"x\"}]}",
-        MLM_ERR_FORMAT, "'x' has id 2147483647");
+        MLM_ERR_FORMAT, "tokenizer.json: id: is 2147483647");
+    REFUSED("tokenizer.json",
+        "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":7,\"content\":\"x\"}]}", MLM_ERR_FORMAT,
+        "tokenizer.json: added token 'x' has id 7, where tokenizers has 6");
+    REFUSED("tokenizer.json",
+        "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":6,\"content\":\"the\"}]}", MLM_ERR_FORMAT,
+        "tokenizer.json: added token 'the' has id 6, where tokenizers has 5");
+    REFUSED("tokenizer.json", "{" PARTS "," MODEL ",\"added_tokens\":{}}", MLM_ERR_FORMAT,
+        "tokenizer.json: added_tokens is no array");
     REFUSED("tokenizer.json",
         "{" PARTS "," MODEL ",\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]}", MLM_ERR_FORMAT,
-        "both have id 0");
+        "'x' has id 0, where tokenizers has 6");
+    REFUSED("tokenizer.json", "{" PARTS ",\"model\":{\"vocab\":{\"a\\nb\":0}}}", MLM_ERR_FORMAT,
+        "a line feed");
     mlm_tokenizer *tokenizer;
     static const char good[] = "{" PARTS "," MODEL "}";
     assert_ok(load("tokenizer.json", good, sizeof good - 1, &tokenizer));

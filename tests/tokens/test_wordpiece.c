@@ -16,8 +16,7 @@ static void check(
     mlm__piece pieces[8];
     size_t which;
     assert_ok(mlm_runtime_create(NULL, &runtime));
-    assert_ok(
-        mlm__vocabulary_create(runtime, tokens, TOKEN_COUNT, TOKEN_COUNT, &vocabulary, &which));
+    assert_ok(mlm__vocabulary_create(runtime, tokens, TOKEN_COUNT, &vocabulary, &which));
     mlm__wordpiece_init(&wordpiece, &vocabulary.trie, UNK, limit);
     ck_assert_uint_eq(
         mlm__wordpiece_split(&wordpiece, (const uint8_t *)word, strlen(word), pieces, 8), count);

@@ -9,6 +9,7 @@ Suite *encode_suite(void);
 Suite *encode_batch_suite(void);
 Suite *decode_suite(void);
 Suite *tokenizer_suite(void);
+Suite *tokenizer_directory_suite(void);
 Suite *tokenizer_files_suite(void);
 Suite *train_suite(void);
 Suite *conformance_suite(void);
