@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -6,8 +7,9 @@
 #include "tokens/encode.h"
 #include "tokens/scratch.h"
 
-/* The texts of a batch are encoded in rounds of about ROUND bytes and at most ROUND_TEXTS texts: pieces of about PIECE bytes over
-   the threads into a room of their own, which is then moved to its place. */
+/* The texts of a batch are encoded in rounds of about ROUND bytes and at most ROUND_TEXTS texts:
+   pieces of about PIECE bytes over the threads into a room of their own, which is then moved to its
+   place. */
 enum { ROUND = 1 << 20, PIECE = 1 << 14, ROUND_TEXTS = 1 << 14 };
 
 typedef struct batch_call {
@@ -16,16 +18,10 @@ typedef struct batch_call {
     const size_t *lengths;
     int32_t B;
     mlm_encode_options options;
-    mlm__scratch **scratch; /* [threads] */
-    /* of one round */
-    int32_t first, last;   /* texts */
-    int32_t *piece_begins; /* [pieces + 1] */
+    bool with_spans;
+    mlm__batch_room *room;
+    int32_t first, last; /* texts of the round */
     size_t pieces;
-    int32_t *ids, *spans; /* the room; spans may be NULL */
-    size_t room;          /* tokens that it holds */
-    size_t *begins;       /* [last - first + 1] where each text's tokens begin in the room */
-    size_t *counts;       /* [last - first] */
-    size_t *needs;        /* [last - first] the block it needs, 0: it is encoded */
 } batch_call;
 
 /* Most tokens that a text can have. */
@@ -68,20 +64,22 @@ static mlm_status encode_one_growing(
 
 static mlm__sink room_of(const batch_call *call, int32_t b)
 {
-    size_t i = (size_t)(b - call->first), begin = call->begins[i];
-    return (mlm__sink){.ids = call->ids + begin,
-        .spans = call->spans ? call->spans + 2 * begin : NULL,
-        .capacity = call->begins[i + 1] - begin};
+    const mlm__batch_room *room = call->room;
+    size_t i = (size_t)(b - call->first), begin = room->begins[i];
+    return (mlm__sink){.ids = room->ids + begin,
+        .spans = call->with_spans ? room->spans + 2 * begin : NULL,
+        .capacity = room->begins[i + 1] - begin};
 }
 
 static void encode_piece(void *context, size_t piece, int32_t thread)
 {
     const batch_call *call = context;
-    for (int32_t b = call->piece_begins[piece]; b < call->piece_begins[piece + 1]; b++) {
+    mlm__batch_room *room = call->room;
+    for (int32_t b = room->piece_begins[piece]; b < room->piece_begins[piece + 1]; b++) {
         size_t i = (size_t)(b - call->first);
         mlm__sink sink = room_of(call, b);
-        call->needs[i] = encode_one(call, call->scratch[thread], b, &sink);
-        call->counts[i] = sink.count;
+        room->needs[i] = encode_one(call, room->scratch[thread], b, &sink);
+        room->counts[i] = sink.count;
     }
 }
 
@@ -97,116 +95,158 @@ static void plan_round(batch_call *call)
     call->last = b;
 }
 
-/* Grows the room to what the round needs and cuts the round into pieces. */
-static mlm_status prepare_round(batch_call *call, bool with_spans)
+static mlm_status reserve_tokens(
+    mlm_runtime *runtime, int32_t **array, size_t *tokens, size_t need, size_t numbers_per_token)
+{
+    if (need <= *tokens)
+        return MLM_OK;
+    mlm__free(runtime, *array);
+    *tokens = 0;
+    *array = mlm__alloc(runtime, need, numbers_per_token * sizeof **array);
+    if (!*array)
+        return MLM_ERR_MEMORY;
+    *tokens = need;
+    return MLM_OK;
+}
+
+/* Cuts the round into pieces and gives each text its place. */
+static mlm_status prepare_round(batch_call *call)
 {
     mlm_runtime *runtime = call->tokenizer->runtime;
+    mlm__batch_room *room = call->room;
     size_t need = 0, bytes = 0;
     call->pieces = 0;
     for (int32_t b = call->first; b < call->last; b++) {
-        call->begins[b - call->first] = need;
+        room->begins[b - call->first] = need;
         need += most_tokens(call, b);
         if (bytes == 0)
-            call->piece_begins[call->pieces++] = b;
+            room->piece_begins[call->pieces++] = b;
         bytes += call->lengths[b] + 16;
         if (bytes >= PIECE)
             bytes = 0;
     }
-    call->begins[call->last - call->first] = need;
-    call->piece_begins[call->pieces] = call->last;
-    if (need <= call->room)
-        return MLM_OK;
-    mlm__free(runtime, call->ids);
-    mlm__free(runtime, call->spans);
-    call->room = 0;
-    call->ids = mlm__alloc(runtime, need, sizeof *call->ids);
-    call->spans = with_spans ? mlm__alloc(runtime, need, 2 * sizeof *call->spans) : NULL;
-    if (!call->ids || (with_spans && !call->spans))
-        return MLM_ERR_MEMORY;
-    call->room = need;
+    room->begins[call->last - call->first] = need;
+    room->piece_begins[call->pieces] = call->last;
+    MLM__TRY(reserve_tokens(runtime, &room->ids, &room->tokens, need, 1));
+    if (call->with_spans)
+        MLM__TRY(reserve_tokens(runtime, &room->spans, &room->span_tokens, need, 2));
     return MLM_OK;
+}
+
+/* Encodes the texts of the round that need larger blocks, now that memory can be got. */
+static mlm_status encode_left_over(const batch_call *call)
+{
+    mlm__batch_room *room = call->room;
+    for (int32_t b = call->first; b < call->last; b++) {
+        size_t i = (size_t)(b - call->first);
+        if (room->needs[i] == 0)
+            continue;
+        mlm__sink sink = room_of(call, b);
+        MLM__TRY(encode_one_growing(call, room->scratch[0], b, &sink));
+        room->counts[i] = sink.count;
+    }
+    return MLM_OK;
+}
+
+static void put_offset(const mlm__sink *result, int32_t *offset)
+{
+    *offset = (int32_t)(result->count < INT32_MAX ? result->count : INT32_MAX);
 }
 
 /* Appends the texts of a round to the result. */
 static void collect_round(const batch_call *call, mlm__sink *result, int32_t *offsets)
 {
     for (int32_t b = call->first; b < call->last; b++) {
-        size_t i = (size_t)(b - call->first), count = call->counts[i], begin = call->begins[i];
+        mlm__sink sink = room_of(call, b);
+        size_t count = call->room->counts[b - call->first];
         if (result->count + count <= result->capacity) {
-            memcpy(result->ids + result->count, call->ids + begin, count * sizeof *call->ids);
+            memcpy(result->ids + result->count, sink.ids, count * sizeof *sink.ids);
             if (result->spans)
-                memcpy(result->spans + 2 * result->count, call->spans + 2 * begin,
-                    2 * count * sizeof *call->spans);
+                memcpy(
+                    result->spans + 2 * result->count, sink.spans, 2 * count * sizeof *sink.spans);
         }
         result->count += count;
-        offsets[b + 1] = (int32_t)(result->count < INT32_MAX ? result->count : INT32_MAX);
+        put_offset(result, &offsets[b + 1]);
     }
 }
 
 static mlm_status encode_rounds(batch_call *call, mlm__sink *result, int32_t *offsets)
 {
-    mlm_runtime *runtime = call->tokenizer->runtime;
     for (call->first = 0; call->first < call->B; call->first = call->last) {
         plan_round(call);
-        MLM__TRY(prepare_round(call, result->spans != NULL));
-        mlm__parallel(runtime, call->pieces, encode_piece, call);
-        for (int32_t b = call->first; b < call->last; b++) {
-            size_t i = (size_t)(b - call->first);
-            if (call->needs[i] == 0)
-                continue;
-            mlm__sink sink = room_of(call, b);
-            MLM__TRY(mlm__scratch_reserve(runtime, call->scratch[0], call->needs[i]));
-            MLM__TRY(encode_one_growing(call, call->scratch[0], b, &sink));
-            call->counts[i] = sink.count;
-        }
+        MLM__TRY(prepare_round(call));
+        mlm__parallel(call->tokenizer->runtime, call->pieces, encode_piece, call);
+        MLM__TRY(encode_left_over(call));
         collect_round(call, result, offsets);
     }
     return MLM_OK;
 }
 
 /* On one thread, straight to the result. */
-static mlm_status encode_in_turn(batch_call *call, mlm__sink *result, int32_t *offsets)
+static mlm_status encode_in_turn(
+    const batch_call *call, mlm__scratch *scratch, mlm__sink *result, int32_t *offsets)
 {
     for (int32_t b = 0; b < call->B; b++) {
-        MLM__TRY(encode_one_growing(call, call->scratch[0], b, result));
-        offsets[b + 1] = (int32_t)(result->count < INT32_MAX ? result->count : INT32_MAX);
+        MLM__TRY(encode_one_growing(call, scratch, b, result));
+        put_offset(result, &offsets[b + 1]);
     }
     return MLM_OK;
 }
 
+/* Makes the room fit for so many threads and texts of a round. */
+static mlm_status reserve_room(
+    mlm_runtime *runtime, mlm__batch_room *room, size_t threads, size_t texts)
+{
+    if (threads > room->threads) {
+        mlm__free(runtime, room->scratch);
+        room->threads = 0;
+        room->scratch = mlm__alloc(runtime, threads, sizeof *room->scratch);
+        if (!room->scratch)
+            return MLM_ERR_MEMORY;
+        room->threads = threads;
+    }
+    if (texts <= room->texts)
+        return MLM_OK;
+    mlm__free(runtime, room->piece_begins);
+    mlm__free(runtime, room->begins);
+    mlm__free(runtime, room->counts);
+    mlm__free(runtime, room->needs);
+    room->texts = 0;
+    room->piece_begins = mlm__alloc(runtime, texts + 1, sizeof *room->piece_begins);
+    room->begins = mlm__alloc(runtime, texts + 1, sizeof *room->begins);
+    room->counts = mlm__alloc(runtime, texts, sizeof *room->counts);
+    room->needs = mlm__alloc(runtime, texts, sizeof *room->needs);
+    if (!room->piece_begins || !room->begins || !room->counts || !room->needs)
+        return MLM_ERR_MEMORY;
+    room->texts = texts;
+    return MLM_OK;
+}
+
+static mlm_status encode_on_threads(
+    batch_call *call, mlm__scratch *scratch, size_t threads, mlm__sink *result, int32_t *offsets)
+{
+    size_t texts = call->B < ROUND_TEXTS ? (size_t)call->B : ROUND_TEXTS, taken = 1;
+    mlm__batch_room *room = call->room = &scratch->room;
+    MLM__TRY(reserve_room(call->tokenizer->runtime, room, threads, texts));
+    room->scratch[0] = scratch;
+    while (taken < threads && (room->scratch[taken] = mlm__scratch_take(call->tokenizer)))
+        taken++;
+    mlm_status status = taken == threads ? encode_rounds(call, result, offsets) : MLM_ERR_MEMORY;
+    while (taken > 1)
+        mlm__scratch_give_back(call->tokenizer, room->scratch[--taken]);
+    return status;
+}
+
 static mlm_status encode_batch(batch_call *call, mlm__sink *result, int32_t *offsets)
 {
-    mlm_runtime *runtime = call->tokenizer->runtime;
-    size_t threads = (size_t)mlm__threads(runtime);
-    bool alone = threads == 1 || call->B < 2;
-    if (alone)
-        threads = 1;
-    size_t most = call->B < ROUND_TEXTS ? (size_t)call->B : ROUND_TEXTS;
-    mlm_status status = MLM_ERR_MEMORY;
-    call->scratch = mlm__alloc_zero(runtime, threads, sizeof *call->scratch);
-    size_t taken = 0;
-    while (call->scratch && taken < threads &&
-           (call->scratch[taken] = mlm__scratch_take(call->tokenizer)) != NULL)
-        taken++;
-    if (taken == threads && alone) {
-        status = encode_in_turn(call, result, offsets);
-    } else if (taken == threads) {
-        call->piece_begins = mlm__alloc(runtime, most + 1, sizeof *call->piece_begins);
-        call->begins = mlm__alloc(runtime, most + 1, sizeof *call->begins);
-        call->counts = mlm__alloc(runtime, most, sizeof *call->counts);
-        call->needs = mlm__alloc(runtime, most, sizeof *call->needs);
-        if (call->piece_begins && call->begins && call->counts && call->needs)
-            status = encode_rounds(call, result, offsets);
-    }
-    mlm__free(runtime, call->needs);
-    mlm__free(runtime, call->counts);
-    mlm__free(runtime, call->begins);
-    mlm__free(runtime, call->piece_begins);
-    mlm__free(runtime, call->spans);
-    mlm__free(runtime, call->ids);
-    while (taken > 0)
-        mlm__scratch_give_back(call->tokenizer, call->scratch[--taken]);
-    mlm__free(runtime, call->scratch);
+    size_t threads = (size_t)mlm__threads(call->tokenizer->runtime);
+    mlm__scratch *scratch = mlm__scratch_take(call->tokenizer);
+    if (!scratch)
+        return MLM_ERR_MEMORY;
+    mlm_status status = threads == 1 || call->B < 2
+                            ? encode_in_turn(call, scratch, result, offsets)
+                            : encode_on_threads(call, scratch, threads, result, offsets);
+    mlm__scratch_give_back(call->tokenizer, scratch);
     return status;
 }
 
@@ -237,7 +277,11 @@ mlm_status mlm_tokenizer_encode_batch(const mlm_tokenizer *tokenizer, const char
     if (B < 0)
         return mlm__error(MLM_ERR_ARGUMENT, "%s: B is %d", function, B);
     *count = 0;
-    batch_call call = {.tokenizer = tokenizer, .texts = texts, .lengths = lengths, .B = B};
+    batch_call call = {.tokenizer = tokenizer,
+        .texts = texts,
+        .lengths = lengths,
+        .B = B,
+        .with_spans = spans != NULL};
     MLM__TRY(mlm__encode_options_read(given, function, 2, &call.options));
     MLM__TRY(check_batch(&call, function));
     mlm__sink result = {.ids = ids, .spans = spans, .capacity = capacity};

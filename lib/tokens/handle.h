@@ -2,7 +2,6 @@
 #ifndef MLM_TOKENS_HANDLE_H
 #define MLM_TOKENS_HANDLE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "mlm/mlm.h"
@@ -14,14 +13,33 @@
 
 enum { MLM__SPECIAL_COUNT = 5 }; /* MLM_TOKEN_PAD .. MLM_TOKEN_MASK */
 
+typedef struct mlm__scratch mlm__scratch;
+
+/* What encoding a batch over several threads needs besides its result. */
+typedef struct mlm__batch_room {
+    size_t threads;
+    mlm__scratch **scratch; /* [threads] */
+    size_t texts;
+    int32_t *piece_begins; /* [texts + 1] */
+    size_t *begins;        /* [texts + 1] where each text's tokens begin in the arrays below */
+    size_t *counts;        /* [texts] */
+    size_t *needs;         /* [texts] the block it needs, 0: it is encoded */
+    size_t tokens, span_tokens;
+    int32_t *ids;   /* [tokens] */
+    int32_t *spans; /* [span_tokens, 2] */
+} mlm__batch_room;
+
 /* What encoding one text needs besides its result; grows and stays. */
-typedef struct mlm__scratch {
-    struct mlm__scratch *next;
-    size_t block; /* bytes of text that the arrays have room for */
+struct mlm__scratch {
+    uint32_t slot; /* its place in idle, when that is free */
+    size_t block;  /* bytes of text that the arrays have room for */
     mlm__normalized normalized;
     int32_t *from;      /* for normalized.from */
     mlm__piece *pieces; /* [block] */
-} mlm__scratch;
+    mlm__batch_room room;
+};
+
+enum { MLM__IDLE_SCRATCH = 256 }; /* calls at once that allocate nothing */
 
 struct mlm_tokenizer {
     atomic_int references;
@@ -32,9 +50,10 @@ struct mlm_tokenizer {
     mlm__wordpiece wordpiece;
     mlm__added_tokens added;
     int32_t special[MLM__SPECIAL_COUNT];
-    uint8_t *flags;       /* [V] */
-    pthread_mutex_t lock; /* of idle */
-    mlm__scratch *idle;   /* scratch that no call uses now */
+    uint8_t *flags; /* [V] */
+    /* Scratch that no call uses now. Without a lock, which a fork could leave held in the child. */
+    _Atomic(mlm__scratch *) idle[MLM__IDLE_SCRATCH];
+    atomic_uint scratch_made;
 };
 
 /* All that a tokenizer is made of. Nothing is kept. */

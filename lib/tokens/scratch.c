@@ -33,7 +33,21 @@ mlm_status mlm__scratch_reserve(mlm_runtime *runtime, mlm__scratch *scratch, siz
     return MLM_OK;
 }
 
-/* The tokenizer's text and numbers never change; its idle scratch does, under the lock. */
+static void free_scratch(mlm_runtime *runtime, mlm__scratch *scratch)
+{
+    mlm__batch_room *room = &scratch->room;
+    mlm__free(runtime, room->spans);
+    mlm__free(runtime, room->ids);
+    mlm__free(runtime, room->needs);
+    mlm__free(runtime, room->counts);
+    mlm__free(runtime, room->begins);
+    mlm__free(runtime, room->piece_begins);
+    mlm__free(runtime, room->scratch);
+    free_arrays(runtime, scratch);
+    mlm__free(runtime, scratch);
+}
+
+/* The tokenizer's text and numbers never change; its idle scratch does. */
 static mlm_tokenizer *changeable(const mlm_tokenizer *tokenizer)
 {
     return (mlm_tokenizer *)tokenizer;
@@ -42,35 +56,43 @@ static mlm_tokenizer *changeable(const mlm_tokenizer *tokenizer)
 mlm__scratch *mlm__scratch_take(const mlm_tokenizer *tokenizer)
 {
     mlm_tokenizer *owner = changeable(tokenizer);
-    pthread_mutex_lock(&owner->lock);
-    mlm__scratch *scratch = owner->idle;
-    if (scratch)
-        owner->idle = scratch->next;
-    pthread_mutex_unlock(&owner->lock);
-    if (!scratch)
-        scratch = mlm__alloc_zero(owner->runtime, 1, sizeof *scratch);
+    for (size_t i = 0; i < MLM__IDLE_SCRATCH; i++) {
+        if (!atomic_load_explicit(&owner->idle[i], memory_order_relaxed))
+            continue;
+        mlm__scratch *scratch =
+            atomic_exchange_explicit(&owner->idle[i], NULL, memory_order_acquire);
+        if (scratch)
+            return scratch;
+    }
+    mlm__scratch *scratch = mlm__alloc_zero(owner->runtime, 1, sizeof *scratch);
     if (scratch && mlm__scratch_reserve(owner->runtime, scratch, 2 * MLM__ENCODE_BLOCK) != MLM_OK) {
         mlm__free(owner->runtime, scratch);
         return NULL;
     }
+    if (scratch)
+        scratch->slot = atomic_fetch_add_explicit(&owner->scratch_made, 1, memory_order_relaxed);
     return scratch;
 }
 
 void mlm__scratch_give_back(const mlm_tokenizer *tokenizer, mlm__scratch *scratch)
 {
     mlm_tokenizer *owner = changeable(tokenizer);
-    pthread_mutex_lock(&owner->lock);
-    scratch->next = owner->idle;
-    owner->idle = scratch;
-    pthread_mutex_unlock(&owner->lock);
+    for (uint32_t i = 0; i < MLM__IDLE_SCRATCH; i++) {
+        uint32_t slot = (scratch->slot + i) % MLM__IDLE_SCRATCH;
+        mlm__scratch *none = NULL;
+        if (!atomic_load_explicit(&owner->idle[slot], memory_order_relaxed) &&
+            atomic_compare_exchange_strong_explicit(
+                &owner->idle[slot], &none, scratch, memory_order_release, memory_order_relaxed))
+            return;
+    }
+    free_scratch(owner->runtime, scratch);
 }
 
 void mlm__scratch_free_all(mlm_tokenizer *tokenizer)
 {
-    while (tokenizer->idle) {
-        mlm__scratch *scratch = tokenizer->idle;
-        tokenizer->idle = scratch->next;
-        free_arrays(tokenizer->runtime, scratch);
-        mlm__free(tokenizer->runtime, scratch);
+    for (size_t i = 0; i < MLM__IDLE_SCRATCH; i++) {
+        mlm__scratch *scratch = atomic_load_explicit(&tokenizer->idle[i], memory_order_relaxed);
+        if (scratch)
+            free_scratch(tokenizer->runtime, scratch);
     }
 }

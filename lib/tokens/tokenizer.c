@@ -177,7 +177,9 @@ mlm_status mlm__tokenizer_build(
     }
     tokenizer->runtime = retained;
     atomic_init(&tokenizer->references, 1);
-    pthread_mutex_init(&tokenizer->lock, NULL);
+    for (size_t i = 0; i < MLM__IDLE_SCRATCH; i++)
+        atomic_init(&tokenizer->idle[i], NULL);
+    atomic_init(&tokenizer->scratch_made, 0);
     mlm_status status = fill(tokenizer, parts, which);
     if (status != MLM_OK) {
         mlm_tokenizer_free(tokenizer);
@@ -225,7 +227,6 @@ void mlm_tokenizer_free(mlm_tokenizer *tokenizer)
         return;
     mlm_runtime *runtime = tokenizer->runtime;
     mlm__scratch_free_all(tokenizer);
-    pthread_mutex_destroy(&tokenizer->lock);
     mlm__free(runtime, tokenizer->flags);
     mlm__added_tokens_free(runtime, &tokenizer->added);
     mlm__vocabulary_free(runtime, &tokenizer->vocabulary);

@@ -1,4 +1,9 @@
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tokens/encoding_fixture.h"
 #include "tokens/tokens_suites.h"
@@ -87,6 +92,81 @@ START_TEST(test_same_as_one_by_one)
 }
 END_TEST
 
+/* Once it has seen its largest batch, a tokenizer allocates nothing. */
+START_TEST(test_steady_state)
+{
+    texts *t = malloc(sizeof *t);
+    make_texts(t);
+    test_allocator allocator;
+    mlm_runtime *runtime = test_allocator_runtime(&allocator, _i, 0);
+    mlm_tokenizer *tokenizer;
+    assert_ok(mlm_tokenizer_create(runtime, fixture_tokens,
+        sizeof fixture_tokens / sizeof fixture_tokens[0], NULL, &tokenizer));
+    size_t capacity = t->bytes + 2 * B, count;
+    int32_t *offsets = malloc((B + 1) * sizeof *offsets);
+    int32_t *ids = malloc(capacity * sizeof *ids), *spans = malloc(capacity * 2 * sizeof *spans);
+    int64_t allocations = 0;
+    for (int32_t k = 0; k < 4; k++) {
+        assert_ok(mlm_tokenizer_encode_batch(tokenizer, t->text, t->length, k < 2 ? B : B / 2, NULL,
+            offsets, ids, spans, capacity, &count));
+        ck_assert(k == 0 || allocator.allocations == allocations);
+        allocations = allocator.allocations;
+    }
+    mlm_tokenizer_free(tokenizer);
+    mlm_runtime_free(runtime);
+    ck_assert_int_eq(allocator.live_bytes, 0);
+    free(spans);
+    free(ids);
+    free(offsets);
+    free(t->memory);
+    free(t);
+}
+END_TEST
+
+typedef struct encoding_thread {
+    const mlm_tokenizer *tokenizer;
+    atomic_bool stop;
+} encoding_thread;
+
+static void *encode_until_stopped(void *context)
+{
+    encoding_thread *t = context;
+    int32_t ids[16];
+    size_t count;
+    while (!atomic_load(&t->stop)) {
+        if (mlm_tokenizer_encode(t->tokenizer, "hello", 5, NULL, ids, NULL, 16, &count) != MLM_OK)
+            abort();
+    }
+    return NULL;
+}
+
+/* A child that is forked while another thread encodes can encode too. */
+START_TEST(test_fork)
+{
+    encoding_thread t = {.tokenizer = fixture_tokenizer(NULL)};
+    pthread_t thread;
+    atomic_init(&t.stop, false);
+    ck_assert_int_eq(pthread_create(&thread, NULL, encode_until_stopped, &t), 0);
+    for (int32_t i = 0; i < 100; i++) {
+        pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            int32_t ids[16];
+            size_t count;
+            alarm(10);
+            _exit(mlm_tokenizer_encode(t.tokenizer, "hello", 5, NULL, ids, NULL, 16, &count) !=
+                  MLM_OK);
+        }
+        int status;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+    atomic_store(&t.stop, true);
+    pthread_join(thread, NULL);
+    mlm_tokenizer_free((mlm_tokenizer *)t.tokenizer);
+}
+END_TEST
+
 START_TEST(test_no_text)
 {
     mlm_tokenizer *tokenizer = fixture_tokenizer(NULL);
@@ -108,6 +188,8 @@ Suite *encode_batch_suite(void)
     TCase *tests = tcase_create("encode_batch");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_same_as_one_by_one);
+    tcase_add_loop_test(tests, test_steady_state, 1, 3);
+    tcase_add_test(tests, test_fork);
     tcase_add_test(tests, test_no_text);
     suite_add_tcase(suite, tests);
     return suite;
