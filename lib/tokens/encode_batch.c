@@ -7,10 +7,10 @@
 #include "tokens/encode.h"
 #include "tokens/scratch.h"
 
-/* The texts of a batch are encoded in rounds of about ROUND bytes and at most ROUND_TEXTS texts:
-   pieces of about PIECE bytes over the threads into a room of their own, which is then moved to its
-   place. */
-enum { ROUND = 1 << 20, PIECE = 1 << 14, ROUND_TEXTS = 1 << 14 };
+/* The texts of a batch are encoded in rounds of about PIECES pieces a thread and at most ROUND_TEXTS
+   texts: pieces of about PIECE bytes over the threads into a room of their own, which is then moved
+   to its place. The room stays with the tokenizer, so it is kept small. */
+enum { PIECE = 1 << 14, PIECES = 8, ROUND_TEXTS = 1 << 10 };
 
 typedef struct batch_call {
     const mlm_tokenizer *tokenizer;
@@ -86,12 +86,12 @@ static void encode_piece(void *context, size_t piece, int32_t thread)
 /* Chooses the texts of the round that begins at call->first. */
 static void plan_round(batch_call *call)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, most = (size_t)mlm__threads(call->tokenizer->runtime) * PIECES * PIECE;
     int32_t b = call->first;
     do {
         bytes += call->lengths[b];
         b++;
-    } while (b < call->B && b - call->first < ROUND_TEXTS && bytes + call->lengths[b] <= ROUND);
+    } while (b < call->B && b - call->first < ROUND_TEXTS && bytes + call->lengths[b] <= most);
     call->last = b;
 }
 
