@@ -1,5 +1,6 @@
 #include "encoder/model.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "base/runtime.h"
 #include "encoder/initialise.h"
@@ -34,8 +35,15 @@ mlm_status mlm__model_create(
         mlm__model_free(model);
         return MLM_ERR_MEMORY;
     }
-    for (size_t i = 0; i < model->layout->count; i++)
-        mlm__initialise(runtime, model->layout, i, seed, model->parameters);
+    int64_t count = (int64_t)model->layout->count;
+    for (int64_t i = 0; i < count; i++) {
+        mlm__initialise(runtime, model->layout, (size_t)i, seed, model->parameters);
+        if (!mlm__progress(runtime, "initialising the model", i + 1, count)) {
+            mlm__model_free(model);
+            return mlm__error(MLM_STOPPED,
+                "mlm_encoder_create: initialising was stopped by the progress callback");
+        }
+    }
     *out = model;
     return MLM_OK;
 }

@@ -91,6 +91,38 @@ START_TEST(an_element_depends_on_its_place_alone)
 }
 END_TEST
 
+static int stop_at_once(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)what;
+    (void)done;
+    (void)total;
+    ++*(int *)user;
+    return 0;
+}
+
+START_TEST(creating_tells_the_progress_callback)
+{
+    int calls = 0;
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.threads = 1;
+    options.user = &calls;
+    options.progress = stop_at_once;
+    mlm_runtime *runtime;
+    assert_ok(mlm_runtime_create(&options, &runtime));
+    mlm_encoder_config config = small_config();
+    mlm_encoder *encoder;
+    assert_error(mlm_encoder_create(runtime, &config, NULL, &encoder), MLM_STOPPED,
+        "stopped by the progress callback");
+    ck_assert_ptr_null(encoder);
+    ck_assert_int_eq(calls, 1);
+    int64_t now;
+    mlm_runtime_memory(runtime, &now, NULL);
+    ck_assert_int_eq(now, 0);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 /* Of n numbers the mean is within 5 / sqrt(n) standard deviations, the variance within
    5 sqrt(2 / n), the fourth moment within 5 sqrt(96 / n) of 3. */
 START_TEST(values_are_normal)
@@ -143,6 +175,7 @@ Suite *initialise_suite(void)
     tcase_add_test(tests, the_quantile_is_odd);
     tcase_add_test(tests, each_kind_of_parameter_has_its_values);
     tcase_add_test(tests, an_element_depends_on_its_place_alone);
+    tcase_add_test(tests, creating_tells_the_progress_callback);
     tcase_add_test(tests, values_are_normal);
     tcase_add_test(tests, threads_and_seeds);
     suite_add_tcase(suite, tests);
