@@ -266,7 +266,8 @@ static void open_encoder(const struct settings *settings, struct handles *handle
         handles->learning_rate = 5e-5;
     } else {
         read_config(settings, handles, &config);
-        check(mlm_encoder_create(handles->runtime, &config, &options, &handles->encoder));
+        check_preparation(
+            mlm_encoder_create(handles->runtime, &config, &options, &handles->encoder));
     }
     mlm_encoder_config_init(&config, sizeof config);
     check(mlm_encoder_get_config(handles->encoder, &config));

@@ -25,7 +25,7 @@ typedef struct mlm_training {
     mlm_corpus *corpus;
     mlm_masker *masker;
     int64_t steps;               /* updates in all, those before a resume included */
-    int64_t accumulate;          /* batches to an update; 1 from init              */
+    int64_t accumulate;          /* batches to an update, at least one; 1 from init */
 
     /* Held-out text: none where eval_every is 0. */
     mlm_encoder *encoder;        /* the trainer's                                  */
@@ -81,7 +81,7 @@ static inline mlm_status mlm_train_step(const mlm_training *training, mlm_metric
     int64_t count = 0;
     mlm_batch_init(&batch, sizeof batch);
     mlm_batch_init(&masked, sizeof masked);
-    while (count < training->accumulate
+    while ((count == 0 || count < training->accumulate)
            && (status = mlm_corpus_next(training->corpus, &batch)) == MLM_OK) {
         status = mlm_masker_apply(training->masker, &batch, &masked);
         if (status == MLM_OK)

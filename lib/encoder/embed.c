@@ -104,6 +104,9 @@ mlm_status mlm_encoder_embed(mlm_encoder *encoder, const mlm_batch *batch, int32
     if (pooling < MLM_POOL_MEAN || pooling > MLM_POOL_BERT)
         return mlm__error(
             MLM_ERR_ARGUMENT, "mlm_encoder_embed: pooling is %d, no MLM_POOL_...", pooling);
+    if (normalize != 0 && normalize != 1)
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_encoder_embed: normalize is %d, not 0 or 1", normalize);
     if (pooling == MLM_POOL_BERT && !encoder->model->layout->config.sentence_head)
         return mlm__error(MLM_ERR_UNSUPPORTED,
             "mlm_encoder_embed: MLM_POOL_BERT needs a model with a pooler (config: sentence_head)");

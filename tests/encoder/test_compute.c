@@ -153,6 +153,8 @@ START_TEST(embeddings_are_transformers)
     assert_close_f32(embeddings, pre_training_pooled, BH, fixture_rtol, fixture_atol, "pooled");
     assert_error(
         mlm_encoder_embed(masked, &batch, 4, 0, embeddings), MLM_ERR_ARGUMENT, "pooling is 4");
+    assert_error(mlm_encoder_embed(masked, &batch, MLM_POOL_CLS, 2, embeddings), MLM_ERR_ARGUMENT,
+        "normalize is 2");
 }
 END_TEST
 

@@ -187,6 +187,19 @@ START_TEST(training_ends_with_its_corpus)
 }
 END_TEST
 
+START_TEST(an_update_takes_a_batch_at_least)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    open_fixture(&fixture, 1);
+    fixture.training.accumulate = 0;
+    assert_status(train(&fixture, &seen, &last), MLM_END);
+    ck_assert_int_eq(seen.updates, 5); /* as with 1 */
+    close_fixture(&fixture);
+}
+END_TEST
+
 START_TEST(training_ends_with_its_patience)
 {
     struct fixture fixture;
@@ -278,6 +291,7 @@ static Suite *compose_suite(void)
     tcase_add_test(padded, no_mask_is_no_padding);
     tcase_add_test(training, training_ends_with_its_steps);
     tcase_add_test(training, training_ends_with_its_corpus);
+    tcase_add_test(training, an_update_takes_a_batch_at_least);
     tcase_add_test(training, training_ends_with_its_patience);
     tcase_add_test(training, training_ends_when_told);
     tcase_add_test(training, training_ends_when_it_cannot_save);
