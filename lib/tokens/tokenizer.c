@@ -266,7 +266,7 @@ const uint8_t *mlm__tokenizer_flags(const mlm_tokenizer *tokenizer)
     return tokenizer->flags;
 }
 
-/* SHA-256 of the tokens, each ended by a line feed: of vocab.txt. */
+/* SHA-256 of all tokens, each ended by a line feed. */
 static void hash_vocabulary(const mlm__vocabulary *vocabulary, char hex[65])
 {
     mlm__sha256 sha;
@@ -280,13 +280,35 @@ static void hash_vocabulary(const mlm__vocabulary *vocabulary, char hex[65])
     mlm__sha256_hex(digest, hex);
 }
 
+/* SHA-256 of what decides which tokens are cut out of a text, and of the five's ids. */
+static void hash_added_tokens(const mlm_tokenizer *tokenizer, char hex[65])
+{
+    mlm__sha256 sha;
+    uint8_t digest[32];
+    char line[64];
+    mlm__sha256_init(&sha);
+    for (size_t a = 0; a < tokenizer->added.count; a++) {
+        const mlm__added_token *token = &tokenizer->added.tokens[a];
+        int size = snprintf(line, sizeof line, "%d %d%d%d%d%d\n", token->id, token->single_word,
+            token->lstrip, token->rstrip, token->normalized, token->special);
+        mlm__sha256_update(&sha, line, (size_t)size);
+    }
+    for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
+        int size = snprintf(line, sizeof line, "%d\n", tokenizer->special[i]);
+        mlm__sha256_update(&sha, line, (size_t)size);
+    }
+    mlm__sha256_final(&sha, digest);
+    mlm__sha256_hex(digest, hex);
+}
+
 json_t *mlm__tokenizer_provenance(const mlm_tokenizer *tokenizer)
 {
     const mlm_tokenizer_options *options = &tokenizer->options;
-    char hex[65];
+    char hex[65], added[65];
     hash_vocabulary(&tokenizer->vocabulary, hex);
-    json_t *object = json_pack("{s:s, s:I, s:s, s:b, s:b, s:b, s:b, s:i, s:b}", "vocabulary", hex,
-        "vocab_size", (json_int_t)tokenizer->vocabulary.V, "profile",
+    hash_added_tokens(tokenizer, added);
+    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:b, s:b, s:b, s:b, s:i, s:b}", "vocabulary",
+        hex, "added_tokens", added, "vocab_size", (json_int_t)tokenizer->vocabulary.V, "profile",
         options->profile == MLM_PROFILE_HF ? "hf" : "google", "lowercase", options->lowercase,
         "strip_accents", options->strip_accents, "handle_chinese_chars",
         options->handle_chinese_chars, "clean_text", options->clean_text,

@@ -18,7 +18,7 @@ enum {
 const uint8_t *mlm__tokenizer_flags(const mlm_tokenizer *tokenizer);
 
 /* A flat object of what decides which ids a text gets: the options in effect and the SHA-256 of
-   the vocabulary. A new reference; NULL without memory, with this thread's error set. */
+   the vocabulary and of the added tokens' flags. A new reference; NULL without memory, with this thread's error set. */
 json_t *mlm__tokenizer_provenance(const mlm_tokenizer *tokenizer);
 
 /* The four files of mlm_tokenizer_save into an open directory. */

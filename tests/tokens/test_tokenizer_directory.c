@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "tokens/directory_fixture.h"
+#include "tokens/tokenizer.h"
 #include "tokens/tokens_suites.h"
 
 enum { CASES = sizeof directory_cases / sizeof directory_cases[0] };
@@ -69,6 +70,37 @@ START_TEST(test_refused)
 }
 END_TEST
 
+static json_t *provenance(const char *config)
+{
+    const char *folder = test_folder();
+    mlm_tokenizer *tokenizer;
+    test_write_file(test_path(folder, "vocab.txt"), vocabulary, sizeof vocabulary - 1);
+    test_write_file(test_path(folder, "tokenizer_config.json"), config, strlen(config));
+    assert_ok(mlm_tokenizer_load(NULL, folder, NULL, &tokenizer));
+    json_t *object = mlm__tokenizer_provenance(tokenizer);
+    ck_assert_ptr_nonnull(object);
+    mlm_tokenizer_free(tokenizer);
+    return object;
+}
+
+/* Tokenizers of one vocabulary that cut other tokens out of a text are not the same. */
+START_TEST(test_provenance_of_added_tokens)
+{
+    static const char *const configs[] = {"{}", "{\"extra_special_tokens\": [\"the\"]}",
+        "{\"extra_special_tokens\": [{\"content\": \"the\", \"lstrip\": true}]}",
+        "{\"mask_token\": \"the\"}"};
+    enum { CONFIGS = sizeof configs / sizeof configs[0] };
+    for (size_t i = 0; i < CONFIGS; i++) {
+        for (size_t k = 0; k < CONFIGS; k++) {
+            json_t *a = provenance(configs[i]), *b = provenance(configs[k]);
+            ck_assert_int_eq(json_equal(a, b), i == k);
+            json_decref(a);
+            json_decref(b);
+        }
+    }
+}
+END_TEST
+
 /* A line feed is an added token as any other, and vocab.txt keeps its lines. */
 START_TEST(test_line_feed)
 {
@@ -101,6 +133,7 @@ Suite *tokenizer_directory_suite(void)
     TCase *tests = tcase_create("tokenizer_directory");
     tcase_add_loop_test(tests, test_equals_transformers, 0, CASES);
     tcase_add_test(tests, test_refused);
+    tcase_add_test(tests, test_provenance_of_added_tokens);
     tcase_add_test(tests, test_line_feed);
     suite_add_tcase(suite, tests);
     return suite;
