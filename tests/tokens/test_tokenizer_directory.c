@@ -70,6 +70,11 @@ START_TEST(test_refused)
 }
 END_TEST
 
+static const char added_tokenizer[] =
+    "{\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":"
+    "\"BertPreTokenizer\"},\"model\":{\"vocab\":{\"[PAD]\":0,\"[UNK]\":1,\"[CLS]\":2,\"[SEP]\":3,"
+    "\"[MASK]\":4}},\"added_tokens\":[{\"id\":5,\"content\":\"new\"}]}";
+
 static json_t *provenance(const char *config)
 {
     const char *folder = test_folder();
@@ -98,6 +103,28 @@ START_TEST(test_provenance_of_added_tokens)
             json_decref(b);
         }
     }
+}
+END_TEST
+
+static mlm_status use_directory(mlm_runtime *runtime, void *context)
+{
+    mlm_tokenizer *tokenizer;
+    mlm_status status = mlm_tokenizer_load(runtime, context, NULL, &tokenizer);
+    ck_assert((status == MLM_OK) == (tokenizer != NULL));
+    mlm_tokenizer_free(tokenizer);
+    return status;
+}
+
+START_TEST(test_without_memory)
+{
+    const char *folder = test_folder();
+    static const char config[] = "{\"extra_special_tokens\": [\"x\", \"the\"]}";
+    test_write_file(test_path(folder, "vocab.txt"), vocabulary, sizeof vocabulary - 1);
+    test_write_file(test_path(folder, "tokenizer_config.json"), config, sizeof config - 1);
+    test_out_of_memory(use_directory, (void *)folder);
+    test_write_file(
+        test_path(folder, "tokenizer.json"), added_tokenizer, sizeof added_tokenizer - 1);
+    test_out_of_memory(use_directory, (void *)folder);
 }
 END_TEST
 
@@ -134,6 +161,7 @@ Suite *tokenizer_directory_suite(void)
     tcase_add_loop_test(tests, test_equals_transformers, 0, CASES);
     tcase_add_test(tests, test_refused);
     tcase_add_test(tests, test_provenance_of_added_tokens);
+    tcase_add_test(tests, test_without_memory);
     tcase_add_test(tests, test_line_feed);
     suite_add_tcase(suite, tests);
     return suite;
