@@ -131,7 +131,7 @@ static void count_up(const struct reading *reading)
 }
 
 mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
-    const mlm_corpus_options *options, mlm__lines *lines, const char *name, mlm__contents *contents)
+    const mlm_corpus_options *options, mlm__lines *lines, mlm__contents *contents)
 {
     int32_t V = mlm_tokenizer_vocab_size(tokenizer);
     struct reading reading = {.runtime = runtime,
@@ -145,7 +145,7 @@ mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokeniz
     mlm__packing_init(runtime, options, mlm__tokenizer_flags(tokenizer), &contents->packing);
     mlm_status status = read_lines(&reading);
     if (status == MLM_OK && contents->store.count == 0)
-        status = mlm__error(MLM_ERR_FORMAT, "%s: no text in it", name);
+        status = mlm__lines_no_text(lines);
     if (status == MLM_OK)
         status = hash(runtime, contents);
     if (status == MLM_OK)

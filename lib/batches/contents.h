@@ -14,11 +14,10 @@ typedef struct mlm__contents {
     char sha256[65]; /* of the store's tokens and the starts of the sequences */
 } mlm__contents;
 
-/* Reads all lines. The tokenizer must outlive the contents. MLM_STOPPED, MLM_ERR_FORMAT: name
-   has no text. */
+/* Reads all lines. The tokenizer must outlive the contents. MLM_STOPPED, MLM_ERR_FORMAT:
+   there is no text. */
 mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
-    const mlm_corpus_options *options, mlm__lines *lines, const char *name,
-    mlm__contents *contents);
+    const mlm_corpus_options *options, mlm__lines *lines, mlm__contents *contents);
 void mlm__contents_clear(mlm__contents *contents);
 
 #endif

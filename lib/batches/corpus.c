@@ -1,7 +1,6 @@
 #include "batches/corpus.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -111,19 +110,12 @@ struct source {
 static mlm_status read_contents(mlm_corpus *corpus, const struct source *source)
 {
     mlm__lines lines;
-    char name[512] = "text";
-    if (source->read) {
+    if (source->read)
         MLM__TRY(mlm__lines_read(corpus->runtime, source->read, source->user, &lines));
-    } else {
+    else
         MLM__TRY(mlm__lines_open(corpus->runtime, source->paths, source->path_count, &lines));
-        if (source->path_count == 1)
-            snprintf(name, sizeof name, "%s", source->paths[0]);
-        else
-            snprintf(
-                name, sizeof name, "%s and %zu more", source->paths[0], source->path_count - 1);
-    }
     mlm_status status = mlm__contents_read(
-        corpus->runtime, corpus->tokenizer, &corpus->options, &lines, name, &corpus->contents);
+        corpus->runtime, corpus->tokenizer, &corpus->options, &lines, &corpus->contents);
     mlm__lines_close(&lines);
     return status;
 }

@@ -97,6 +97,16 @@ mlm_status mlm__lines_read(mlm_runtime *runtime, mlm_read_fn read, void *user, m
     return MLM_OK;
 }
 
+mlm_status mlm__lines_no_text(const mlm__lines *lines)
+{
+    const struct mlm__line_reader *reader = lines->reader;
+    if (reader->path_count > 1)
+        return mlm__error(MLM_ERR_FORMAT, "%s and %zu more: no text in them", reader->paths[0],
+            reader->path_count - 1);
+    return mlm__error(MLM_ERR_FORMAT, "%s: no text in it",
+        reader->path_count == 1 ? reader->paths[0] : "text");
+}
+
 void mlm__lines_close(mlm__lines *lines)
 {
     struct mlm__line_reader *reader = lines->reader;

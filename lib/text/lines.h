@@ -28,6 +28,9 @@ mlm_status mlm__lines_read(mlm_runtime *runtime, mlm_read_fn read, void *user, m
    callback; MLM_STOPPED. MLM_ERR_FORMAT: a zero byte, which no text has. */
 mlm_status mlm__lines_next(mlm__lines *lines);
 
+/* The error of a text in which nothing was found: MLM_ERR_FORMAT, with the names of the files. */
+mlm_status mlm__lines_no_text(const mlm__lines *lines);
+
 void mlm__lines_close(mlm__lines *lines);
 
 #endif

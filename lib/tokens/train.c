@@ -106,8 +106,13 @@ static mlm_status learn(mlm_runtime *runtime, mlm__lines *lines, const mlm_vocab
     mlm__word_counts counts;
     mlm__token_table table = {0};
     MLM__TRY(mlm__word_counts_read(runtime, &normalizer, lines, &counts));
-    mlm_status status = mlm__learn(runtime, &counts, vocab, &table);
+    mlm_status status =
+        counts.count > 0 ? mlm__learn(runtime, &counts, vocab, &table) : mlm__lines_no_text(lines);
     mlm__word_counts_free(runtime, &counts);
+    if (status == MLM_OK && table.count > (size_t)vocab->vocab_size)
+        mlm__log(runtime, MLM_LOG_WARNING,
+            "vocab_size is %d, but special tokens and alphabet alone are %zu tokens",
+            vocab->vocab_size, table.count);
     if (status == MLM_OK)
         status = build(runtime, &table, vocab, &resolved, out);
     mlm__token_table_free(runtime, &table);
@@ -162,8 +167,8 @@ mlm_status mlm_tokenizer_train_files(mlm_runtime *runtime, const char *const *pa
     if (!out)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: out is NULL");
     *out = NULL;
-    if (!paths && path_count > 0)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: paths is NULL");
+    if (!paths || path_count == 0)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: no paths");
     for (size_t i = 0; i < path_count; i++) {
         if (!paths[i])
             return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_train_files: paths[%zu] is NULL", i);

@@ -51,6 +51,8 @@ START_TEST(test_refused_vocabularies)
     assert_error(mlm_tokenizer_create(NULL, tokens, 4, NULL, &tokenizer), MLM_ERR_FORMAT,
         "special token [MASK] is missing");
     assert_error(mlm_tokenizer_create(NULL, tokens, 0, NULL, &tokenizer), MLM_ERR_FORMAT, "empty");
+    assert_error(mlm_tokenizer_create(NULL, tokens, SIZE_MAX / 2, NULL, &tokenizer),
+        MLM_ERR_ARGUMENT, "V is ");
     tokens[6] = "\xC3";
     assert_error(mlm_tokenizer_create(NULL, tokens, 7, NULL, &tokenizer), MLM_ERR_FORMAT,
         "tokens[6]: token is not UTF-8");

@@ -113,18 +113,9 @@ START_TEST(test_special_tokens)
     static const char *const twice[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[PAD]"};
     options.special_count = 6;
     options.special_tokens = twice;
+    f.at = 0;
     assert_error(mlm_tokenizer_train(NULL, read_feed, &f, &options, NULL, &tokenizer),
         MLM_ERR_ARGUMENT, "special_tokens[5] is '[PAD]' again");
-}
-END_TEST
-
-START_TEST(test_nothing_to_learn_from)
-{
-    feed f = {"", 0, 0, 1, 1};
-    mlm_tokenizer *tokenizer;
-    assert_ok(mlm_tokenizer_train(NULL, read_feed, &f, NULL, NULL, &tokenizer));
-    ck_assert_int_eq(mlm_tokenizer_vocab_size(tokenizer), 5);
-    mlm_tokenizer_free(tokenizer);
 }
 END_TEST
 
@@ -156,6 +147,18 @@ START_TEST(test_refused)
     const char *path = "/nowhere/text";
     assert_error(mlm_tokenizer_train_files(NULL, &path, 1, NULL, NULL, &tokenizer),
         MLM_ERR_NOT_FOUND, "/nowhere/text");
+    assert_error(mlm_tokenizer_train_files(NULL, &path, 0, NULL, NULL, &tokenizer),
+        MLM_ERR_ARGUMENT, "no paths");
+    const char *blank[2];
+    blank[0] = blank[1] = test_path(test_folder(), "blank");
+    test_write_file(blank[0], " \n\n", 3);
+    assert_error(mlm_tokenizer_train_files(NULL, blank, 1, NULL, NULL, &tokenizer),
+        MLM_ERR_FORMAT, "blank: no text in it");
+    assert_error(mlm_tokenizer_train_files(NULL, blank, 2, NULL, NULL, &tokenizer),
+        MLM_ERR_FORMAT, "blank and 1 more: no text in them");
+    feed nothing = {"", 0, 0, 1, 1};
+    assert_error(mlm_tokenizer_train(NULL, read_feed, &nothing, NULL, NULL, &tokenizer),
+        MLM_ERR_FORMAT, "text: no text in it");
     mlm_runtime_options runtime_options;
     mlm_runtime *runtime;
     mlm_runtime_options_init(&runtime_options, sizeof runtime_options);
@@ -192,7 +195,6 @@ Suite *train_suite(void)
     tcase_add_loop_test(tests, test_equals_the_oracle, 0, CASES);
     tcase_add_test(tests, test_same_on_any_number_of_threads);
     tcase_add_test(tests, test_special_tokens);
-    tcase_add_test(tests, test_nothing_to_learn_from);
     tcase_add_test(tests, test_refused);
     tcase_add_test(tests, test_out_of_memory_anywhere);
     suite_add_tcase(suite, tests);
