@@ -17,7 +17,7 @@ that are missing are installed first (with sudo where the user is not root).
 END
 }
 
-steps=7000
+steps=9000
 while [ $# -gt 0 ]; do
     case $1 in
     --steps) steps=${2:?--steps needs a number}; shift 2 ;;
