@@ -160,8 +160,8 @@ typedef struct mlm_fill {
     size_t N, M;          /* found: tokens and [MASK]s                                     */
 } mlm_fill;
 
-/* The K likeliest tokens for each "[MASK]" in the text. M is 0 for a text without one.
-   MLM_ERR_CAPACITY leaves in N or M what it found; only of ids has mlm_last_error to tell. */
+/* The K likeliest tokens for each "[MASK]" in the text. M is 0 for a text without one,
+   and always with MLM_PROFILE_GOOGLE, to which it is just text. MLM_ERR_CAPACITY leaves in N or M what it found; only of ids has mlm_last_error to tell. */
 static inline mlm_status mlm_fill_mask(mlm_encoder *encoder, const mlm_tokenizer *tokenizer,
     const char *text, size_t length, mlm_fill *fill)
 {

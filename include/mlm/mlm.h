@@ -101,7 +101,7 @@ enum { MLM_CONTINUE = 1 };
 
 MLM_API int32_t     mlm_version(void);      /* MLM_VERSION of the library at run time */
 MLM_API int32_t     mlm_abi_version(void);  /* MLM_ABI_VERSION of the same            */
-MLM_API const char *mlm_build_info(void);   /* "blas=openblas kernels=avx512bf16 ..." */
+MLM_API const char *mlm_build_info(void);   /* "libmlm 0.1.0 blas=openblas kernels=avx512" */
 MLM_API const char *mlm_status_name(mlm_status status);
 /* This thread's last error, one line, until its next one. Never NULL. */
 MLM_API const char *mlm_last_error(void);
@@ -129,11 +129,11 @@ typedef struct mlm_runtime_options {
     int32_t log_level; /* MLM_LOG_...; default WARNING                     */
     uint32_t reserved0;
     void *user;        /* first argument of the four callbacks             */
-    void *(*alloc)(void *user, size_t size, size_t alignment); /* NULL: malloc */
+    void *(*alloc)(void *user, size_t size, size_t alignment); /* both NULL: malloc */
     void (*release)(void *user, void *memory, size_t size);
     void (*log)(void *user, int32_t level, const char *message); /* NULL: none */
     /* Called at least every second in calls that can last (opening a corpus,
-       learning a vocabulary, loading, saving). total is 0 when unknown. NULL: none. */
+       learning a vocabulary, creating, loading and saving a model). total is 0 when unknown. NULL: none. */
     int (*progress)(void *user, const char *what, int64_t done, int64_t total);
 } mlm_runtime_options;
 
@@ -163,7 +163,7 @@ typedef struct mlm_tokenizer_options {
     int32_t strip_accents;        /* 0, 1; profiles: follows lowercase               */
     int32_t handle_chinese_chars; /* 0, 1                                            */
     int32_t clean_text;           /* 0, 1                                            */
-    int32_t max_input_chars_per_word;
+    int32_t max_input_chars_per_word; /* a longer word is [UNK]; profiles: 100, 200  */
     int32_t split_special_tokens; /* 1: "[MASK]" in a text is just text; default 0   */
 } mlm_tokenizer_options;
 
@@ -180,7 +180,7 @@ typedef struct mlm_vocab_options {
 typedef struct mlm_encode_options {
     uint32_t struct_size;
     int32_t add_special_tokens; /* default 1                                         */
-    int32_t max_length;         /* cut to so many tokens; 0 = never; default 0       */
+    int32_t max_length;         /* cut to so many, special ones included; 0 = never; default 0 */
     uint32_t reserved0;
 } mlm_encode_options;
 
@@ -217,6 +217,9 @@ MLM_API MLM_CHECK mlm_status mlm_tokenizer_encode_pair(const mlm_tokenizer *toke
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_encode_batch(const mlm_tokenizer *tokenizer,
     const char *const *texts, const size_t *lengths, int32_t B, const mlm_encode_options *options,
     int32_t *offsets, int32_t *ids, int32_t *spans, size_t capacity, size_t *count);
+/* flags: SKIP_SPECIAL leaves out special tokens and [UNK]; CLEAN_UP takes away spaces
+   before punctuation, as tokenizers does. A zero byte follows the *length bytes of
+   text where capacity has room for it. MLM_ERR_CAPACITY leaves the need in *length. */
 enum { MLM_DECODE_SKIP_SPECIAL = 1, MLM_DECODE_CLEAN_UP = 2 };
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_decode(const mlm_tokenizer *tokenizer, const int32_t *ids,
     size_t count, int32_t flags, char *text, size_t capacity, size_t *length);
