@@ -65,9 +65,10 @@ void run(std::int64_t steps, const std::string &sentence, const std::vector<std:
 
 int main(int argc, char **argv)
 {
+    const bool help = argc == 2 && std::string(argv[1]) == "--help";
     if (argc < 4) {
-        std::fprintf(stderr, "usage: cpp_train STEPS TEXT-WITH-[MASK] FILE...\n");
-        return 2;
+        std::fprintf(help ? stdout : stderr, "usage: cpp_train STEPS TEXT-WITH-[MASK] FILE...\n");
+        return help ? 0 : 2;
     }
     try {
         run(std::strtoll(argv[1], nullptr, 10), argv[2],

@@ -2,7 +2,6 @@
 # From nothing to a small BERT: installs what is missing, builds, pre-trains on WordNet's definitions
 # and example sentences (or on text files of yours), measures on held-out text, fills masks.
 set -eu
-cd "$(dirname "$0")/.."
 
 usage() {
     cat <<'END'
@@ -26,6 +25,23 @@ while [ $# -gt 0 ]; do
     *) break ;;
     esac
 done
+
+# Told now and not after the training. Paths are those of the folder it was called from.
+case $steps in
+'' | *[!0-9]*) echo "quickstart.sh: --steps $steps is no number" >&2; exit 2 ;;
+esac
+held_out=0
+for text; do
+    [ -f "$text" ] && [ -r "$text" ] || { echo "quickstart.sh: cannot read $text" >&2; exit 1; }
+    held_out=$((held_out + $(wc -l < "$text") / 20))
+    shift
+    set -- "$@" "$(realpath -- "$text")"
+done
+if [ $# -gt 0 ] && [ $held_out -eq 0 ]; then
+    echo "quickstart.sh: the texts need 20 lines or more, of which the last twentieth is held out" >&2
+    exit 1
+fi
+cd "$(dirname "$0")/.."
 
 packages='build-essential meson ninja-build pkg-config libopenblas-dev libjansson-dev'
 [ $# -gt 0 ] || packages="$packages wordnet-base"

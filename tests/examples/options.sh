@@ -39,6 +39,9 @@ says "two vocabularies" 2 "exclude each other" pretrain --output o --vocab v --v
 says "patience without held-out text" 2 "needs --eval" pretrain --output o --patience 2 text.txt
 says "one argument too many" 2 "too many: 'b'" tokenize --vocab v a b
 
+"$programs/cpp_train" --help > out 2> err || [ ! -x "$programs/cpp_train" ]
+check "cpp_train --help" "$([ $? -eq 0 ] || cat out err)"
+
 for line in "train_vocab --vocab-size 50 --output v" "pretrain --output o"; do
     says "${line%% *}: no such text" 1 nowhere.txt $line nowhere.txt
 done
@@ -60,4 +63,11 @@ says "an output within a file" 1 "file/o" pretrain --output file/o --vocab-size 
 says "a sequence longer than the model" 1 "64 positions" pretrain --output o --vocab-size 60 \
     --config small.json --seq-length 65 text.txt
 holds "a run that never began leaves nothing" err [ ! -e o ]
+
+# Before anything is installed or built, and with paths of the folder it is called from.
+programs=$root/examples
+says "quickstart: no number" 2 "--steps ten is no number" quickstart.sh --steps ten
+says "quickstart: no such text" 1 "cannot read missing.txt" quickstart.sh missing.txt
+head -n 19 text.txt > short.txt
+says "quickstart: nothing to hold out" 1 "20 lines or more" quickstart.sh short.txt
 finish
