@@ -108,10 +108,15 @@ def make_batch(sequences, labels=None, position=0):
 
 # ---- functions and handles --------------------------------------------------------------------
 
-for _name in """tokenizer_load tokenizer_train_files tokenizer_save tokenizer_encode runtime_create
-        corpus_open corpus_next masker_create masker_apply encoder_create encoder_load encoder_save
-        encoder_get_config encoder_predict encoder_embed encoder_evaluate trainer_create
-        trainer_attach trainer_accumulate trainer_update trainer_save trainer_resume""".split():
+for _name in """runtime_create tokenizer_load tokenizer_create tokenizer_train_files tokenizer_train
+        tokenizer_save tokenizer_encode tokenizer_encode_pair tokenizer_encode_batch
+        tokenizer_decode corpus_open corpus_read corpus_get_info corpus_next corpus_seek
+        masker_create masker_apply encoder_config_load encoder_create encoder_load encoder_share
+        encoder_save encoder_get_config encoder_forward encoder_embed encoder_logits
+        encoder_predict encoder_losses encoder_sentence_logits encoder_evaluate
+        encoder_get_tensor encoder_set_tensor trainer_create trainer_attach trainer_accumulate
+        trainer_update trainer_set_learning_rate trainer_observe trainer_get_metrics
+        trainer_save trainer_resume trainer_get_gradient trainer_set_allreduce""".split():
     getattr(lib, "mlm_" + _name).restype = _checked
 lib.mlm_last_error.restype = lib.mlm_tokenizer_token.restype = c_char_p
 
