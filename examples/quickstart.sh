@@ -88,5 +88,5 @@ done
 
 echo "== held-out text"
 build/examples/evaluate --model "$model" "$out/held_out.txt"
-echo "model: $model"
-echo "metrics: $out/metrics.jsonl"
+echo "model: $PWD/$model"
+echo "metrics: $PWD/$out/metrics.jsonl"

@@ -499,6 +499,9 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encode
 /* As mlm_encoder_get_tensor: the gradient that the last update used (of the mean
    loss, before clipping), until the next accumulate. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, mlm_tensor *out);
+/* Trains as rank of ranks that began with equal parameters and options, each with its
+   share of the batches (mlm_corpus_options has the same two). Every rank then makes
+   the same calls of update and save. NULL with 0 of 1: alone again. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_set_allreduce(mlm_trainer *trainer, mlm_allreduce_fn allreduce,
     void *user, int32_t rank, int32_t ranks);
 MLM_API void mlm_trainer_free(mlm_trainer *trainer);

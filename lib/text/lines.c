@@ -103,8 +103,8 @@ mlm_status mlm__lines_no_text(const mlm__lines *lines)
     if (reader->path_count > 1)
         return mlm__error(MLM_ERR_FORMAT, "%s and %zu more: no text in them", reader->paths[0],
             reader->path_count - 1);
-    return mlm__error(MLM_ERR_FORMAT, "%s: no text in it",
-        reader->path_count == 1 ? reader->paths[0] : "text");
+    return mlm__error(
+        MLM_ERR_FORMAT, "%s: no text in it", reader->path_count == 1 ? reader->paths[0] : "text");
 }
 
 void mlm__lines_close(mlm__lines *lines)

@@ -198,8 +198,8 @@ mlm_status mlm_tokenizer_create(mlm_runtime *runtime, const char *const *tokens,
     if (!tokens)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_create: tokens is NULL");
     if (V > MLM__LAST_ADDED_ID)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_create: V is %zu, at most %d", V,
-            MLM__LAST_ADDED_ID);
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_tokenizer_create: V is %zu, at most %d", V, MLM__LAST_ADDED_ID);
     for (size_t v = 0; v < V; v++) {
         if (!tokens[v])
             return mlm__error(MLM_ERR_ARGUMENT, "mlm_tokenizer_create: tokens[%zu] is NULL", v);

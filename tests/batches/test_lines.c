@@ -183,7 +183,8 @@ START_TEST(what_is_no_text)
     expect_failure(test_path(folder, "absent"), MLM_ERR_NOT_FOUND, "absent");
     expect_failure(folder, MLM_ERR_IO, "directory");
     if (access("/proc/self/mem", R_OK) == 0) /* has nothing at its beginning that could be read */
-        expect_failure("/proc/self/mem", MLM_ERR_IO, "/proc/self/mem: cannot read: Input/output error");
+        expect_failure(
+            "/proc/self/mem", MLM_ERR_IO, "/proc/self/mem: cannot read: Input/output error");
     if (geteuid() != 0) {
         chmod(binary, 0);
         expect_failure(binary, MLM_ERR_IO, "binary: Permission denied");

@@ -152,10 +152,10 @@ START_TEST(test_refused)
     const char *blank[2];
     blank[0] = blank[1] = test_path(test_folder(), "blank");
     test_write_file(blank[0], " \n\n", 3);
-    assert_error(mlm_tokenizer_train_files(NULL, blank, 1, NULL, NULL, &tokenizer),
-        MLM_ERR_FORMAT, "blank: no text in it");
-    assert_error(mlm_tokenizer_train_files(NULL, blank, 2, NULL, NULL, &tokenizer),
-        MLM_ERR_FORMAT, "blank and 1 more: no text in them");
+    assert_error(mlm_tokenizer_train_files(NULL, blank, 1, NULL, NULL, &tokenizer), MLM_ERR_FORMAT,
+        "blank: no text in it");
+    assert_error(mlm_tokenizer_train_files(NULL, blank, 2, NULL, NULL, &tokenizer), MLM_ERR_FORMAT,
+        "blank and 1 more: no text in them");
     feed nothing = {"", 0, 0, 1, 1};
     assert_error(mlm_tokenizer_train(NULL, read_feed, &nothing, NULL, NULL, &tokenizer),
         MLM_ERR_FORMAT, "text: no text in it");
