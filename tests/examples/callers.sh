@@ -25,6 +25,11 @@ if [ -x "$programs/cpp_train" ]; then
 else
     skip "cpp_train" "no C++ compiler"
 fi
+# Both lists, a name a line: what returns a status, and what Python turns into an exception.
+grep -o 'mlm_status mlm_[a-z_]*(' "$root/include/mlm/mlm.h" | sed 's/.* mlm_//; s/($//' | sort > declared
+sed -n '/^for _name in """/,/""".split/p' "$root/examples/python/mlm.py" |
+    sed 's/for _name in//; s/"""//g; s/\.split.*//' | tr -s ' ' '\n' | sed '/^$/d' | sort > checked
+check "mlm.py knows every function that returns a status" "$(comm -3 declared checked)"
 if [ -n "$python" ]; then
     export LIBMLM="$library" PYTHONDONTWRITEBYTECODE=1
     trains "train.py" "$python" "$root/examples/python/train.py" --steps 30 \

@@ -131,6 +131,35 @@ static int stop(void *user, const char *what, int64_t done, int64_t total)
     return 0;
 }
 
+static void count_message(void *user, int32_t level, const char *message)
+{
+    int *warnings = user;
+    *warnings += level == MLM_LOG_WARNING && strstr(message, "vocab_size is 6") != NULL;
+}
+
+START_TEST(test_a_vocabulary_larger_than_asked_for_is_logged)
+{
+    int warnings = 0;
+    mlm_runtime_options runtime_options;
+    mlm_runtime *runtime;
+    mlm_tokenizer *tokenizer;
+    mlm_runtime_options_init(&runtime_options, sizeof runtime_options);
+    runtime_options.user = &warnings;
+    runtime_options.log = count_message;
+    assert_ok(mlm_runtime_create(&runtime_options, &runtime));
+    for (int32_t vocab_size = 6; vocab_size <= 30522; vocab_size += 30516) {
+        mlm_vocab_options options;
+        mlm_vocab_options_init(&options, sizeof options);
+        options.vocab_size = vocab_size;
+        feed f = {learned_text, sizeof learned_text - 1, 0, 100, 1};
+        assert_ok(mlm_tokenizer_train(runtime, read_feed, &f, &options, NULL, &tokenizer));
+        ck_assert_int_eq(warnings, 1); /* of the first */
+        mlm_tokenizer_free(tokenizer);
+    }
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
     mlm_tokenizer *tokenizer = (mlm_tokenizer *)1;
@@ -195,6 +224,7 @@ Suite *train_suite(void)
     tcase_add_loop_test(tests, test_equals_the_oracle, 0, CASES);
     tcase_add_test(tests, test_same_on_any_number_of_threads);
     tcase_add_test(tests, test_special_tokens);
+    tcase_add_test(tests, test_a_vocabulary_larger_than_asked_for_is_logged);
     tcase_add_test(tests, test_refused);
     tcase_add_test(tests, test_out_of_memory_anywhere);
     suite_add_tcase(suite, tests);
