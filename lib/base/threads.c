@@ -19,8 +19,8 @@
  */
 enum { INSIDE_MASK = 0x7FF, OPEN = 0x800, NUMBER_ONE = 0x1000 };
 
-/* Longer than the gap between the kernels of a step, shorter than anyone notices: waking a sleeper
-   costs about 20 microseconds (measured, 2 cores of a Zen 5). */
+/* Longer than the gap between the kernels of a step, shorter than anyone notices: a few wake-ups of
+   a sleeper cost as much. */
 static const double SPIN_SECONDS = 40e-6;
 
 int32_t mlm__core_count(void)
