@@ -73,8 +73,8 @@ MaskerOptions = _struct("masker_options", [
     (c_int32, "max_predictions max_span"), (c_double, "span_p"), (c_uint64, "seed")])
 EncoderConfig = _struct("encoder_config", [
     (c_int32, "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size "
-              "max_position_embeddings type_vocab_size hidden_act sentence_head pad_token_id"),
-    (c_uint32, "reserved0"),
+              "max_position_embeddings type_vocab_size hidden_act sentence_head pad_token_id "
+              "untied_word_embeddings"),
     (c_double, "hidden_dropout_prob attention_probs_dropout_prob layer_norm_eps initializer_range")])
 EncoderOptions = _struct("encoder_options", [(c_int32, "precision"), (c_uint64, "seed")])
 TrainerOptions = _struct("trainer_options", [

@@ -351,7 +351,8 @@ typedef struct mlm_encoder_config {
     int32_t hidden_act;          /* MLM_GELU ...                                   */
     int32_t sentence_head;       /* 1: pooler and next-sentence head (BertForPreTraining); default 0 */
     int32_t pad_token_id;        /* its embedding starts at 0 and, as an input, gets no gradient; default 0 */
-    uint32_t reserved0;
+    int32_t untied_word_embeddings; /* 1: the decoder has a weight of its own
+                                       (tie_word_embeddings false); default 0      */
     double hidden_dropout_prob, attention_probs_dropout_prob, layer_norm_eps, initializer_range;
 } mlm_encoder_config;
 
@@ -395,7 +396,7 @@ MLM_API void mlm_tensor_init(mlm_tensor *tensor, size_t size);
 MLM_API void mlm_metrics_init(mlm_metrics *metrics, size_t size);
 MLM_API MLM_CHECK mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *config,
     const mlm_encoder_options *options, mlm_encoder **out);
-/* From a directory with config.json and model.safetensors. */
+/* From a directory with config.json and model.safetensors, or its shards. */
 MLM_API MLM_CHECK mlm_status mlm_encoder_load(mlm_runtime *runtime, const char *directory,
     const mlm_encoder_options *options, mlm_encoder **out);
 /* Another handle on the same parameters, for another thread. It sees later

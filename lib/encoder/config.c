@@ -41,6 +41,7 @@ static const struct {
     {"hidden_act", offsetof(mlm_encoder_config, hidden_act), MLM_GELU, MLM_SILU},
     {"sentence_head", offsetof(mlm_encoder_config, sentence_head), 0, 1},
     {"pad_token_id", offsetof(mlm_encoder_config, pad_token_id), -1, INT32_MAX},
+    {"untied_word_embeddings", offsetof(mlm_encoder_config, untied_word_embeddings), 0, 1},
 };
 
 static const struct {
@@ -112,6 +113,8 @@ static mlm_status check_size(const mlm_encoder_config *config, const char *where
     double H = config->hidden_size, I = config->intermediate_size, L = config->num_hidden_layers;
     double embeddings =
         (double)config->vocab_size + config->max_position_embeddings + config->type_vocab_size;
+    if (config->untied_word_embeddings)
+        embeddings += config->vocab_size;
     double count = embeddings * H + L * (4 * H * H + 2 * H * I) + 2 * H * H;
     if (count * 4 * sizeof(float) > (double)(SIZE_MAX / 2))
         return mlm__error(MLM_ERR_SHAPE,
@@ -144,11 +147,8 @@ mlm_status mlm__encoder_config_check(
 
 mlm_status mlm__encoder_config_copy(const mlm_encoder_config *given, mlm_encoder_config *config)
 {
-    MLM__TRY(mlm__struct_read(
-        given, &config_defaults, sizeof config_defaults, "mlm_encoder_config", config));
-    if (config->reserved0)
-        return mlm__error(MLM_ERR_UNSUPPORTED, "config: reserved0 is not 0");
-    return MLM_OK;
+    return mlm__struct_read(
+        given, &config_defaults, sizeof config_defaults, "mlm_encoder_config", config);
 }
 
 mlm_status mlm__encoder_config_read(const mlm_encoder_config *given, mlm_encoder_config *config)

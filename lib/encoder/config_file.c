@@ -76,8 +76,7 @@ static mlm_status refuse_other_models(const json_t *root, const char *path)
     MLM__TRY(refuse_other_name(root, "model_type", "bert", path));
     MLM__TRY(refuse_other_name(root, "position_embedding_type", "absolute", path));
     MLM__TRY(refuse_other_flag(root, "is_decoder", false, path));
-    MLM__TRY(refuse_other_flag(root, "add_cross_attention", false, path));
-    return refuse_other_flag(root, "tie_word_embeddings", true, path);
+    return refuse_other_flag(root, "add_cross_attention", false, path);
 }
 
 /* The class that wrote the file decides about the pooler and the sentence head. */
@@ -108,6 +107,14 @@ static mlm_status read_pad(const json_t *root, const char *path, int32_t *pad_to
     int64_t value = *pad_token_id;
     MLM__TRY(mlm__json_int(root, "pad_token_id", 0, INT32_MAX, path, &value));
     *pad_token_id = (int32_t)value;
+    return MLM_OK;
+}
+
+static mlm_status read_tying(const json_t *root, const char *path, int32_t *untied)
+{
+    bool tied = !*untied;
+    MLM__TRY(mlm__json_bool(root, "tie_word_embeddings", path, &tied));
+    *untied = !tied;
     return MLM_OK;
 }
 
@@ -152,6 +159,7 @@ static mlm_status read_members(const json_t *root, const char *path, mlm_encoder
     MLM__TRY(read_fractions(root, path, config));
     MLM__TRY(read_activation(root, path, &config->hidden_act));
     MLM__TRY(read_pad(root, path, &config->pad_token_id));
+    MLM__TRY(read_tying(root, path, &config->untied_word_embeddings));
     MLM__TRY(read_architectures(root, path, &config->sentence_head));
     return mlm__encoder_config_check(config, path, MLM_ERR_FORMAT);
 }
@@ -233,8 +241,8 @@ mlm_status mlm__encoder_config_write(
         "num_attention_heads", config->num_attention_heads, "num_hidden_layers",
         config->num_hidden_layers, "pad_token_id",
         config->pad_token_id < 0 ? json_null() : json_integer(config->pad_token_id),
-        "tie_word_embeddings", 1, "type_vocab_size", config->type_vocab_size, "vocab_size",
-        config->vocab_size);
+        "tie_word_embeddings", !config->untied_word_embeddings, "type_vocab_size",
+        config->type_vocab_size, "vocab_size", config->vocab_size);
     mlm_status status = mlm__json_write(directory, "config.json", root);
     json_decref(root);
     return status;

@@ -108,7 +108,8 @@ static mlm__layer_layout encoder_layer(builder *b, int32_t l)
     return at;
 }
 
-/* The order of named_parameters() in transformers, without the tied decoder. */
+/* The order of named_parameters() in transformers, without the tied decoder and, where it is untied,
+   without the bias of the head, which then has no part in the logits. */
 static void build(builder *b)
 {
     mlm__layout *layout = b->layout;
@@ -125,9 +126,13 @@ static void build(builder *b)
         layout->layers[l] = encoder_layer(b, l);
     if (config->sentence_head)
         layout->pooler = dense(b, H, H, "bert.pooler.dense");
-    layout->prediction_bias = vector(b, V, MLM__INIT_ZEROS, "", "cls.predictions.bias");
+    layout->decoder.weight = layout->word_embeddings;
+    if (!config->untied_word_embeddings)
+        layout->decoder.bias = vector(b, V, MLM__INIT_ZEROS, "", "cls.predictions.bias");
     layout->transform = dense(b, H, H, "cls.predictions.transform.dense");
     layout->transform_norm = norm(b, H, "cls.predictions.transform.LayerNorm");
+    if (config->untied_word_embeddings)
+        layout->decoder = dense(b, V, H, "cls.predictions.decoder");
     if (config->sentence_head)
         layout->sentence = dense(b, 2, H, "cls.seq_relationship");
     layout->count = b->count;

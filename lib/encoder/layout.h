@@ -42,7 +42,7 @@ typedef struct mlm__layout {
     mlm__layer_layout *layers;             /* [L] */
     mlm__affine pooler, sentence;          /* with config.sentence_head only */
     mlm__affine transform, transform_norm; /* prediction head */
-    size_t prediction_bias;                /* [V]; the decoder is word_embeddings */
+    mlm__affine decoder; /* [V,H], [V]; the weight is word_embeddings but for untied ones */
 } mlm__layout;
 
 /* config is valid. The layout is freed with the runtime it was made with. */

@@ -133,12 +133,6 @@ mlm__prediction_head mlm__network_prediction_head(
         .kept = head->kept};
 }
 
-static mlm__weights decoder_of(const mlm__layout *layout, const real *parameters)
-{
-    return (mlm__weights){
-        parameters + layout->word_embeddings, parameters + layout->prediction_bias};
-}
-
 mlm__cross_entropy mlm__network_cross_entropy(
     const mlm__network *network, const real *parameters, const int32_t *labels, size_t M)
 {
@@ -146,7 +140,7 @@ mlm__cross_entropy mlm__network_cross_entropy(
     return (mlm__cross_entropy){.M = M,
         .H = (size_t)network->layout->config.hidden_size,
         .cut = network->cut,
-        .decoder = decoder_of(network->layout, parameters),
+        .decoder = mlm__weights_at(parameters, network->layout->decoder),
         .z = head->z,
         .labels = labels,
         .maxima = head->maxima,
@@ -206,7 +200,7 @@ mlm_status mlm__network_logits(mlm__network *network, const real *parameters, co
         const mlm__prediction_head head =
             mlm__network_prediction_head(network, parameters, rows + first, count);
         mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
-        mlm__decoder_logits(compute, decoder_of(network->layout, parameters), count, H,
+        mlm__decoder_logits(compute, mlm__weights_at(parameters, network->layout->decoder), count, H,
             network->cut, network->head.z, logits + first * network->cut.V);
     }
     mlm__blas_end();

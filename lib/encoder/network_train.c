@@ -71,9 +71,8 @@ static void prediction_rows(const step *s, const real *hidden, size_t M)
         s->sums->correct += room->correct[m];
     }
     s->sums->labels += (int64_t)M;
-    const mlm__affine decoder = {layout->word_embeddings, layout->prediction_bias};
     mlm__cross_entropy_backward(compute, &loss, s->loss_scale, room->parts, room->dz,
-        mlm__gradients_at(s->gradients, decoder));
+        mlm__gradients_at(s->gradients, layout->decoder));
     mlm__prediction_head_backward(compute, &head, room->dz, room->dup, network->backward.dout,
         mlm__gradients_at(s->gradients, layout->transform),
         mlm__gradients_at(s->gradients, layout->transform_norm));

@@ -23,3 +23,4 @@ extern const double pre_training_sentence_losses[3];
 extern const int32_t pre_training_sentence_correct[1];
 extern const double pre_training_pooled[48];
 extern const double bare_hidden[240];
+extern const double untied_logits[200];

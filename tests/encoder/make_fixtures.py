@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes fixtures/ and encoder_fixture.{h,c}: three small models as transformers 5.15.1 saves them, and
+"""Makes fixtures/ and encoder_fixture.{h,c}: four small models as transformers 5.15.1 saves them, and
 what torch 2.13.0 computes with them in double. The tests have no other source of truth.
 
     python make_fixtures.py
@@ -28,11 +28,11 @@ def draw(model):
     return model
 
 
-def save(model, name, dtype):
+def save(model, name, dtype, **how):
     """The model as it is when read back: rounded to dtype, computing in double."""
     folder = os.path.join(HERE, "fixtures", name)
     shutil.rmtree(folder, ignore_errors=True)
-    model.to(dtype).save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder, **how)
     for file in os.listdir(folder):
         os.chmod(os.path.join(folder, file), 0o644)
     return type(model).from_pretrained(folder, attn_implementation="eager").double().eval()
@@ -125,6 +125,12 @@ def main():
 
     model = save(draw(BertModel(BertConfig(hidden_act="silu", **SHAPE))), "bare", torch.float16)
     text.append(array("bare_hidden", torch.cat(each(model, lambda out: out.last_hidden_state[0]))))
+
+    model = save(draw(BertForMaskedLM(BertConfig(hidden_act="relu", tie_word_embeddings=False,
+        pad_token_id=3, **{**SHAPE, "num_hidden_layers": 1}))), "untied", torch.float32,
+        max_shard_size="8KB")
+    text.append(array("untied_logits",
+                      torch.cat(each(model, lambda out: out.logits[0]))[POSITIONS]))
 
     with open(os.path.join(HERE, "encoder_fixture.h"), "w") as file:
         file.write("/* Made by make_fixtures.py. */\n#include <stdint.h>\n\n")

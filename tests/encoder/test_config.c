@@ -128,8 +128,9 @@ START_TEST(structs_of_other_lengths_are_read)
     config.struct_size = 0;
     assert_status(mlm__encoder_config_read(&config, &read), MLM_ERR_ARGUMENT);
     mlm_encoder_config_init(&config, sizeof config);
-    config.reserved0 = 1;
-    assert_error(mlm__encoder_config_read(&config, &read), MLM_ERR_UNSUPPORTED, "reserved0");
+    config.untied_word_embeddings = 2;
+    assert_error(mlm__encoder_config_read(&config, &read), MLM_ERR_ARGUMENT,
+        "untied_word_embeddings is 2, not in 0 to 1");
     assert_ok(mlm__encoder_config_read(NULL, &read));
     ck_assert_int_eq(read.vocab_size, 30522);
 }
@@ -222,7 +223,7 @@ static const struct {
         "position_embedding_type: \"relative_key\""},
     {"{\"is_decoder\": true}", MLM_ERR_UNSUPPORTED, "is_decoder: true"},
     {"{\"add_cross_attention\": true}", MLM_ERR_UNSUPPORTED, "add_cross_attention: true"},
-    {"{\"tie_word_embeddings\": false}", MLM_ERR_UNSUPPORTED, "tie_word_embeddings: false"},
+    {"{\"tie_word_embeddings\": 1}", MLM_ERR_FORMAT, "tie_word_embeddings"},
 };
 
 START_TEST(a_hostile_file_is_refused)

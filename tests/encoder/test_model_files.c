@@ -1,7 +1,9 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "encoder/model.h"
+#include "encoder_fixture.h"
 #include "encoder_tests.h"
 #include "files/directory.h"
 #include "files/folder.h"
@@ -439,10 +441,123 @@ START_TEST(nothing_there_and_other_forms)
         mlm__model_load(runtime, folder, 0, &model), MLM_ERR_NOT_FOUND, "model.safetensors");
     test_write_file(test_path(folder, "pytorch_model.bin"), "", 0);
     assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_UNSUPPORTED,
-        "pytorch_model.bin: only a single model.safetensors is read");
+        "pytorch_model.bin: only model.safetensors is read");
     test_write_file(test_path(folder, "model.safetensors.index.json"), "{}", 2);
-    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_UNSUPPORTED,
-        "model.safetensors.index.json: only a single model.safetensors is read");
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_FORMAT,
+        "model.safetensors.index.json: no weight_map");
+}
+END_TEST
+
+/* ---- untied decoders and shards: the fixture "untied" is both ------------------------ */
+
+static float logits_of(const char *folder, const double *expected)
+{
+    mlm_encoder *encoder;
+    assert_ok(mlm_encoder_load(runtime, folder, NULL, &encoder));
+    mlm_batch batch = fixture_batch();
+    float logits[5 * FIXTURE_V], largest = 0;
+    assert_ok(mlm_encoder_logits(encoder, &batch, fixture_positions, 5, logits));
+    for (int i = 0; i < 5 * FIXTURE_V; i++)
+        largest = fmaxf(largest, fabsf(logits[i] - (float)expected[i]));
+    mlm_encoder_free(encoder);
+    return largest;
+}
+
+START_TEST(an_untied_decoder_is_used_and_saved)
+{
+    ck_assert_float_lt(logits_of(fixture_folder("untied"), untied_logits), 2e-5f);
+    ck_assert_str_eq(log_of_test.text, "");
+    mlm_encoder *encoder;
+    assert_ok(mlm_encoder_load(runtime, fixture_folder("untied"), NULL, &encoder));
+    const char *folder = test_folder();
+    assert_ok(mlm_encoder_save(encoder, folder, MLM_F32));
+    ck_assert_float_lt(logits_of(folder, untied_logits), 2e-5f);
+    mlm__safetensors *file;
+    assert_ok(mlm__safetensors_open(runtime, test_path(folder, "model.safetensors"), &file));
+    ck_assert_ptr_nonnull(mlm__safetensors_find(file, "cls.predictions.bias"));
+    ck_assert_ptr_nonnull(mlm__safetensors_find(file, "cls.predictions.decoder.bias"));
+    mlm__safetensors_close(file);
+    mlm_encoder_free(encoder);
+}
+END_TEST
+
+/* A copy of the fixture "untied" with one string of its index replaced by another. */
+static const char *shards_with(const char *from, const char *to)
+{
+    static const char *const names[] = {"config.json", "model.safetensors.index.json",
+        "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"};
+    const char *folder = test_folder();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t size;
+        char *bytes = test_read_file(test_path(fixture_folder("untied"), names[i]), &size);
+        char *place = i == 1 && from ? strstr(bytes, from) : NULL;
+        ck_assert(i != 1 || !from || place);
+        if (place) {
+            char changed[8000];
+            int length = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(place - bytes), bytes,
+                to, place + strlen(from));
+            test_write_file(test_path(folder, names[i]), changed, (size_t)length);
+        } else {
+            test_write_file(test_path(folder, names[i]), bytes, size);
+        }
+        free(bytes);
+    }
+    return folder;
+}
+
+static const struct {
+    const char *from, *to, *message;
+} bad_indexes[] = {
+    {"\"model-00001-of-00002.safetensors\"", "\"../model-00001-of-00002.safetensors\"",
+        "'../model-00001-of-00002.safetensors' is not a file's name"},
+    {"\"model-00001-of-00002.safetensors\"", "\"/etc/passwd\"", "'/etc/passwd' is not a file's"},
+    {"\"model-00001-of-00002.safetensors\"", "\"..\"", "'..' is not a file's name"},
+    {"\"model-00001-of-00002.safetensors\"", "\"\"", "'' is not a file's name"},
+    {"\"model-00001-of-00002.safetensors\"", "7", "is not a file's name"},
+    {"cls.predictions.decoder.weight", "cls.predictions.decoder.height",
+        "cls.predictions.decoder.height is not in model-0000"},
+    {"weight_map", "height_map", "no weight_map"},
+};
+
+START_TEST(an_index_that_leads_elsewhere_is_refused)
+{
+    mlm__model *model;
+    assert_error(
+        mlm__model_load(runtime, shards_with(bad_indexes[_i].from, bad_indexes[_i].to), 0, &model),
+        MLM_ERR_FORMAT, bad_indexes[_i].message);
+    ck_assert_ptr_null(model);
+}
+END_TEST
+
+START_TEST(shards_that_are_not_whole_are_refused)
+{
+    mlm__model *model;
+    char folder[600];
+    snprintf(folder, sizeof folder, "%s", shards_with(NULL, NULL));
+    ck_assert_float_lt(logits_of(folder, untied_logits), 2e-5f);
+    size_t size;
+    char *bytes = test_read_file(test_path(folder, "model-00002-of-00002.safetensors"), &size);
+    test_write_file(test_path(folder, "model-00002-of-00002.safetensors"), bytes, size - 1);
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_FORMAT,
+        "model-00002-of-00002.safetensors");
+    ck_assert_int_eq(remove(test_path(folder, "model-00002-of-00002.safetensors")), 0);
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_NOT_FOUND,
+        "model-00002-of-00002.safetensors");
+    char *first = test_read_file(test_path(folder, "model-00001-of-00002.safetensors"), &size);
+    test_write_file(test_path(folder, "model-00002-of-00002.safetensors"), first, size);
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_FORMAT, " is in ");
+    free(first);
+    free(bytes);
+}
+END_TEST
+
+/* A single file is taken before an index, as in transformers. */
+START_TEST(a_single_file_goes_before_shards)
+{
+    const char *folder = shards_with(NULL, NULL);
+    test_write_file(test_path(folder, "model.safetensors"), "", 0);
+    mlm__model *model;
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_FORMAT, "/model.safetensors");
 }
 END_TEST
 
@@ -512,6 +627,11 @@ Suite *model_files_suite(void)
     tcase_add_test(tests, random_damage_is_survived);
     tcase_add_test(tests, a_hostile_config_asks_for_no_memory);
     tcase_add_test(tests, nothing_there_and_other_forms);
+    tcase_add_test(tests, an_untied_decoder_is_used_and_saved);
+    tcase_add_loop_test(tests, an_index_that_leads_elsewhere_is_refused, 0,
+        sizeof bad_indexes / sizeof *bad_indexes);
+    tcase_add_test(tests, shards_that_are_not_whole_are_refused);
+    tcase_add_test(tests, a_single_file_goes_before_shards);
     tcase_add_test(tests, the_old_directory_stands_in);
     tcase_add_test(tests, a_checkpoint_is_read_whole_or_not);
     suite_add_tcase(suite, tests);

@@ -30,11 +30,9 @@ static double difference(test_model *model, const mlm__dropout *dropout, real *p
     return (loss[0] - 8 * loss[1] + 8 * loss[2] - loss[3]) / (12 * step);
 }
 
-static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropout *dropout)
+static void check_model(const mlm_encoder_config *config, const mlm__dropout *dropout)
 {
-    mlm_encoder_config config = test_config(act, sentence_head);
-    config.pad_token_id = 33; /* not in the batch: as an input it would get no gradient */
-    test_model model = test_model_make(&config, 1);
+    test_model model = test_model_make(config, 1);
     loss_of(&model, dropout);
     double *gradients = malloc(model.layout->size * sizeof *gradients);
     ck_assert_ptr_nonnull(gradients);
@@ -53,6 +51,13 @@ static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropo
     }
     free(gradients);
     test_model_free(&model);
+}
+
+static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropout *dropout)
+{
+    mlm_encoder_config config = test_config(act, sentence_head);
+    config.pad_token_id = 33; /* not in the batch: as an input it would get no gradient */
+    check_model(&config, dropout);
 }
 
 static const mlm__dropout none = {0},
@@ -76,6 +81,15 @@ START_TEST(without_sentence_head)
 }
 END_TEST
 
+START_TEST(with_an_untied_decoder)
+{
+    mlm_encoder_config config = test_config(MLM_GELU, 1);
+    config.pad_token_id = 33;
+    config.untied_word_embeddings = 1;
+    check_model(&config, &some);
+}
+END_TEST
+
 Suite *gradients_suite(void)
 {
     Suite *suite = suite_create("gradients");
@@ -84,6 +98,7 @@ Suite *gradients_suite(void)
     tcase_add_loop_test(tests, without_dropout, MLM_GELU, MLM_SILU + 1);
     tcase_add_loop_test(tests, with_dropout, MLM_GELU, MLM_SILU + 1);
     tcase_add_test(tests, without_sentence_head);
+    tcase_add_test(tests, with_an_untied_decoder);
     suite_add_tcase(suite, tests);
     return suite;
 }

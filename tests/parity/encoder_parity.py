@@ -3,6 +3,7 @@ import ctypes
 import io
 import json
 import logging
+import os
 import subprocess
 import tempfile
 from ctypes import byref, c_int32, c_size_t
@@ -16,6 +17,7 @@ from parity import BUILD, check, check_close, finish, padded
 import mlm
 
 TOLERANCE = 1e-4
+INDEX = "model.safetensors.index.json"
 SEQUENCES = [[2, 17, 5, 94, 4, 3], [2, 40, 3], [2] + [7 + 13 * i % 80 for i in range(30)] + [3]]
 for name in "encoder_forward encoder_logits encoder_sentence_logits".split():
     getattr(mlm.lib, "mlm_" + name).restype = mlm._checked
@@ -70,10 +72,21 @@ def compare(name, encoder, model, sequences=SEQUENCES):
 
 
 def from_transformers(folder):
-    for act in ("gelu", "gelu_new", "relu", "silu"):
+    for act in ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu"):
         model = shake(BertForMaskedLM(config(hidden_act=act)), 1)
         model.save_pretrained(f"{folder}/{act}")
         compare(f"from transformers, {act}", mlm.load_encoder(None, f"{folder}/{act}"), model)
+
+
+def shards(folder):
+    """A decoder of its own, odd settings, and several files: every one of them shows in the logits."""
+    for tied in (True, False):
+        name = f"from shards, {'tied' if tied else 'untied'}"
+        model = shake(BertForPreTraining(config(tie_word_embeddings=tied, layer_norm_eps=0.1,
+            type_vocab_size=5, pad_token_id=None)), 5)
+        model.save_pretrained(f"{folder}/shards{tied}", max_shard_size="20KB")
+        check(f"{name}: an index", os.path.exists(f"{folder}/shards{tied}/{INDEX}"))
+        compare(name, mlm.load_encoder(None, f"{folder}/shards{tied}"), model)
 
 
 def sentence_head(folder):
@@ -128,12 +141,14 @@ def opened(name, kind, path):
 def to_transformers(folder):
     shape = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                  intermediate_size=48, max_position_embeddings=40)
-    for sentence_head, kind in ((0, BertForMaskedLM), (1, BertForPreTraining)):
-        encoder = mlm.encoder(None, mlm.EncoderConfig(sentence_head=sentence_head, **shape))
+    for sentence_head, kind, untied in ((0, BertForMaskedLM, 0), (1, BertForPreTraining, 0),
+                                        (0, BertForMaskedLM, 1), (1, BertForPreTraining, 1)):
+        encoder = mlm.encoder(None, mlm.EncoderConfig(
+            sentence_head=sentence_head, untied_word_embeddings=untied, **shape))
         for dtype, name in ((mlm.F32, "f32"), (mlm.BF16, "bf16")):
-            path = f"{folder}/{name}{sentence_head}"
+            path = f"{folder}/{name}{sentence_head}{untied}"
             mlm.lib.mlm_encoder_save(encoder, path.encode(), c_int32(dtype))
-            name = f"to {kind.__name__}, {name}"
+            name = f"to {kind.__name__}, {name}{', untied' if untied else ''}"
             compare(name, mlm.load_encoder(None, path), opened(name, kind, path))
 
 
@@ -156,6 +171,7 @@ def trained(folder):
 
 with tempfile.TemporaryDirectory() as temporary:
     from_transformers(temporary)
+    shards(temporary)
     sentence_head(temporary)
     bare_and_old(temporary)
     to_transformers(temporary)
