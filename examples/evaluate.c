@@ -1,10 +1,13 @@
 /* evaluate: masked loss and accuracy of a model on text, on masks that are always the same. */
+#include "diagnose.h"
 #include "heldout.h"
 
 struct settings {
     const char *model;
     int64_t T, threads, masking;
     double probability;
+    int64_t together;
+    int shown;
 };
 
 static int evaluate(const struct settings *settings, const char *const *paths, size_t path_count)
@@ -24,6 +27,10 @@ static int evaluate(const struct settings *settings, const char *const *paths, s
     check(mlm_evaluate(encoder, heldout.corpus, heldout.masker, &total));
     heldout_print(&heldout, &total);
     printf("accuracy: %.4f of %lld masked tokens\n", total.accuracy, (long long)total.labels);
+    if (settings->shown)
+        diagnose_shown(encoder, tokenizer, &heldout);
+    if (settings->together > 0)
+        diagnose_together(encoder, tokenizer, &heldout, settings->T, settings->together);
     heldout_close(&heldout);
     mlm_encoder_free(encoder);
     mlm_tokenizer_free(tokenizer);
@@ -33,7 +40,7 @@ static int evaluate(const struct settings *settings, const char *const *paths, s
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {NULL, 128, 0, MLM_MASK_TOKENS, 0.15};
+    struct settings settings = {NULL, 128, 0, MLM_MASK_TOKENS, 0.15, 0, 0};
     const struct option options[] = {
         {OPTION_TEXT, "--model", "DIR", "the model and its tokenizer", &settings.model, 0, 0},
         {OPTION_WHOLE, "--seq-length", "T", "most tokens of a sequence (default 128)", &settings.T,
@@ -43,6 +50,13 @@ int main(int argc, char **argv)
         {OPTION_REAL, "--mask-probability", "P",
             "share of the tokens that is masked (default 0.15)", &settings.probability, 0, 1},
         {OPTION_WHOLE, "--threads", "N", "0: one per core (default 0)", &settings.threads, 0, 1024},
+        {OPTION_SWITCH, "--shown", NULL,
+            "also the loss where positions show [MASK], a random or the original token",
+            &settings.shown, 0, 0},
+        {OPTION_WHOLE, "--together", "N",
+            "also what it costs to predict tokens masked together at once, on N sequences; "
+            "each masked token costs a pass (default 0)",
+            &settings.together, 0, 9e15},
     };
     const struct program program = {"evaluate", "--model DIR [options] TEXT...",
         "Prints the masked loss of a model on text files beside the entropy of their tokens, "

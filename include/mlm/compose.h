@@ -1,6 +1,7 @@
 /*
  * compose.h - the handles of mlm.h put together: a training loop, evaluation,
- * fill-mask, padded arrays to a batch and back.
+ * fill-mask, padded arrays to a batch and back, losses of tokens masked
+ * in turn.
  *
  * Everything here is static inline, calls nothing but mlm.h, keeps no state and
  * allocates nothing: what it does a caller can do as well, and may copy from here
@@ -257,6 +258,92 @@ static inline void mlm_unpack(const mlm_padded *padded, const float *hidden, int
             hidden += width;
         } else {
             memset(states, 0, width * sizeof *states);
+        }
+}
+
+/* ---- one token after another ---------------------------------------------- */
+
+/* Room for masked copies of sequences, all of it the caller's. Many copies at once keep all
+   threads busy. */
+typedef struct mlm_copies {
+    int32_t *offsets;     /* [count+1]                                                     */
+    int32_t *input_ids;   /* [capacity]                                                    */
+    int32_t *token_types; /* [capacity]; may be NULL where a batch has no types            */
+    int32_t *labels;      /* [capacity]                                                    */
+    int32_t count;        /* copies, at least 1                                            */
+    int32_t capacity;     /* tokens of all copies, at least those of the longest sequence  */
+} mlm_copies;
+
+/* One copy of tokens begin to end-1 of a batch from *N on, for the label at place. The labelled
+   tokens from there to until-1 show mask; those before and after show their labels. */
+static inline void mlm_copy_masked(const mlm_batch *batch, int32_t begin, int32_t end,
+    int32_t place, int32_t until, int32_t mask, int32_t *N, mlm_copies *copies)
+{
+    int32_t n;
+    for (n = begin; n < end; ++n, ++*N) {
+        const int32_t label = batch->labels[n];
+        copies->input_ids[*N] = label < 0 ? batch->input_ids[n]
+            : n >= place && n < until     ? mask
+                                          : label;
+        copies->labels[*N] = n == place ? label : MLM_NO_LABEL;
+        if (batch->token_type_ids)
+            copies->token_types[*N] = batch->token_type_ids[n];
+    }
+}
+
+/* -log p of each label of a batch in turn, in the order of the labels; losses [M]. Label n is
+   asked for when the labelled tokens n to until[n]-1 of its sequence show mask and all others
+   what they truly are. until [N] is read where labels are, and is n + 1 to mask n alone.
+   MLM_ERR_CAPACITY, of which mlm_last_error knows nothing: a sequence is longer than capacity. */
+static inline mlm_status mlm_losses_in_turn(mlm_encoder *encoder, const mlm_batch *batch,
+    const int32_t *until, int32_t mask, mlm_copies *copies, float *losses)
+{
+    int32_t b, n, N = 0;
+    mlm_batch copied;
+    mlm_status status = MLM_OK;
+    mlm_batch_init(&copied, sizeof copied);
+    copied.offsets = copies->offsets;
+    copied.input_ids = copies->input_ids;
+    copied.token_type_ids = batch->token_type_ids ? copies->token_types : NULL;
+    copied.labels = copies->labels;
+    copies->offsets[0] = 0;
+    for (b = 0; b < batch->B; ++b) {
+        const int32_t begin = batch->offsets[b], end = batch->offsets[b + 1];
+        if (end - begin > copies->capacity)
+            return MLM_ERR_CAPACITY;
+        for (n = begin; n < end && status == MLM_OK; ++n) {
+            if (batch->labels[n] < 0)
+                continue;
+            if (copied.B == copies->count || end - begin > copies->capacity - N) {
+                status = mlm_encoder_losses(encoder, &copied, losses);
+                losses += copied.B;
+                copied.B = N = 0;
+            }
+            mlm_copy_masked(batch, begin, end, n, until[n], mask, &N, copies);
+            copies->offsets[++copied.B] = N;
+        }
+    }
+    return status == MLM_OK && copied.B > 0 ? mlm_encoder_losses(encoder, &copied, losses) : status;
+}
+
+/* What the pseudo-log-likelihood of a batch's sequences asks for: labels [N] for every token but
+   [CLS], [SEP], [PAD] and [MASK], and until [N]. Each token is masked alone (Salazar et al. 2020)
+   or, within_word 1, together with the pieces to its right of the same word (Kauf and Ivanova
+   2023). The sum of mlm_losses_in_turn over a sequence is its negative. */
+static inline void mlm_ask_each_token(const mlm_tokenizer *tokenizer, const mlm_batch *batch,
+    int within_word, int32_t *labels, int32_t *until)
+{
+    int32_t b, n, which;
+    for (b = 0; b < batch->B; ++b)
+        for (n = batch->offsets[b + 1]; n-- > batch->offsets[b];) {
+            const int32_t id = batch->input_ids[n];
+            const char *next = within_word && n + 1 < batch->offsets[b + 1]
+                ? mlm_tokenizer_token(tokenizer, batch->input_ids[n + 1]) : NULL;
+            labels[n] = id;
+            for (which = MLM_TOKEN_PAD; which <= MLM_TOKEN_MASK; ++which)
+                if (which != MLM_TOKEN_UNK && id == mlm_tokenizer_special(tokenizer, which))
+                    labels[n] = MLM_NO_LABEL;
+            until[n] = next && strncmp(next, "##", 2) == 0 && next[2] ? until[n + 1] : n + 1;
         }
 }
 
