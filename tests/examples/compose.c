@@ -1,4 +1,6 @@
-/* mlm/compose.h: padded arrays, the training loop's endings, fill-mask's room. */
+/* mlm/compose.h: padded arrays, the training loop's endings, fill-mask's room, tokens masked in turn;
+   and examples/heldout.h: its fixed seeds. */
+#include "../../examples/heldout.h"
 #include "mlm/compose.h"
 
 #include <stdlib.h>
@@ -282,11 +284,144 @@ START_TEST(fill_mask_says_what_it_needs)
 }
 END_TEST
 
+/* ---- one token after another ------------------------------------------------ */
+
+static const char *const pieces[] = {
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "##"};
+static const int32_t tokens[] = {2, 5, 6, 6, 7, 1, 3, /**/ 2, 4, 5, 3};
+static const int32_t starts[] = {0, 7, 11};
+enum { TOKENS = sizeof tokens / sizeof *tokens };
+
+static mlm_batch batch_of_tokens(void)
+{
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    batch.B = 2;
+    batch.offsets = starts;
+    batch.input_ids = tokens;
+    return batch;
+}
+
+START_TEST(each_token_is_asked_with_the_rest_of_its_word)
+{
+    const int32_t asked[] = {-100, 5, 6, 6, 7, 1, -100, /**/ -100, -100, 5, -100};
+    const int32_t words_end[] = {1, 4, 4, 4, 5, 6, 7, /**/ 8, 9, 10, 11};
+    mlm_batch batch = batch_of_tokens();
+    int32_t labels[TOKENS], until[TOKENS], n;
+    mlm_tokenizer *tokenizer;
+    assert_ok(mlm_tokenizer_create(NULL, pieces, WORDS, NULL, &tokenizer));
+    mlm_ask_each_token(tokenizer, &batch, 1, labels, until);
+    ck_assert_mem_eq(labels, asked, sizeof asked);
+    ck_assert_mem_eq(until, words_end, sizeof words_end);
+    mlm_ask_each_token(tokenizer, &batch, 0, labels, until);
+    ck_assert_mem_eq(labels, asked, sizeof asked);
+    for (n = 0; n < TOKENS; ++n)
+        ck_assert_int_eq(until[n], n + 1);
+    mlm_tokenizer_free(tokenizer);
+}
+END_TEST
+
+/* The loss of one label of a sequence, its other tokens as shown. */
+static float loss_of(mlm_encoder *encoder, const int32_t *shown, const int32_t *types, int32_t T,
+    int32_t place, int32_t label)
+{
+    int32_t offsets[2] = {0, T}, labels[TOKENS], n;
+    float loss = -1;
+    mlm_batch batch;
+    mlm_batch_init(&batch, sizeof batch);
+    for (n = 0; n < T; ++n)
+        labels[n] = n == place ? label : MLM_NO_LABEL;
+    batch.B = 1;
+    batch.offsets = offsets;
+    batch.input_ids = shown;
+    batch.token_type_ids = types;
+    batch.labels = labels;
+    assert_ok(mlm_encoder_losses(encoder, &batch, &loss));
+    return loss;
+}
+
+/* Labels differ from what the inputs show: a label of 6 at 1 and of 5 at 3, 4 and 9. */
+START_TEST(losses_in_turn_reveal_what_came_before)
+{
+    const int32_t labels[] = {-100, 6, -100, 5, 5, -100, -100, /**/ -100, -100, 5, -100};
+    const int32_t until[] = {0, 4, 0, 7, 5, 0, 0, /**/ 0, 0, 11, 0};
+    const int32_t types[] = {0, 0, 0, 1, 1, 1, 1, /**/ 0, 0, 1, 1};
+    const int32_t first[] = {2, 4, 6, 4, 5, 1, 3}, second[] = {2, 6, 6, 4, 4, 1, 3};
+    const int32_t third[] = {2, 6, 6, 5, 4, 1, 3}, fourth[] = {2, 4, 4, 3};
+    int32_t offsets[5], ids[32], copied_types[32], copied_labels[32], count;
+    mlm_copies copies = {offsets, ids, copied_types, copied_labels, 4, 32};
+    mlm_batch batch = batch_of_tokens();
+    struct fixture fixture;
+    float losses[4], expected[4];
+    open_fixture(&fixture, 0);
+    batch.labels = labels;
+    batch.token_type_ids = types;
+    expected[0] = loss_of(fixture.encoder, first, types, 7, 1, 6);
+    expected[1] = loss_of(fixture.encoder, second, types, 7, 3, 5);
+    expected[2] = loss_of(fixture.encoder, third, types, 7, 4, 5);
+    expected[3] = loss_of(fixture.encoder, fourth, types + 7, 4, 2, 5);
+    for (count = 1; count <= 4; ++count) {
+        int m;
+        copies.count = count;
+        copies.capacity = 7 * count;
+        memset(losses, 0, sizeof losses);
+        assert_ok(mlm_losses_in_turn(fixture.encoder, &batch, until, 4, &copies, losses));
+        for (m = 0; m < 4; ++m)
+            ck_assert_float_eq_tol(losses[m], expected[m], 1e-6F);
+    }
+    copies.capacity = 6;
+    assert_status(
+        mlm_losses_in_turn(fixture.encoder, &batch, until, 4, &copies, losses), MLM_ERR_CAPACITY);
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* ---- held-out text ----------------------------------------------------------- */
+
+/* Whatever seed the training has, evaluation draws the masks of seed 0. */
+START_TEST(held_out_masks_have_a_fixed_seed)
+{
+    const char *path = test_path(test_folder(), "text.txt");
+    struct fixture fixture;
+    struct heldout heldout;
+    mlm_masker_options options;
+    mlm_masker *masker;
+    mlm_batch batch, masked, expected;
+    int32_t N;
+    char text[400];
+    size_t i;
+    for (i = 0; i < sizeof text; ++i)
+        text[i] = " \n"[i % 16 == 15];
+    for (i = 0; i < sizeof text; i += 2)
+        text[i] = "abc"[i * i % 7 % 3];
+    test_write_file(path, text, sizeof text);
+    open_fixture(&fixture, 0);
+    mlm_masker_options_init(&options, sizeof options);
+    assert_ok(mlm_masker_create(NULL, fixture.tokenizer, &options, &masker));
+    options.seed = 7;
+    assert_ok(heldout_open(NULL, fixture.tokenizer, &path, 1, 64, &options, &heldout));
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_batch_init(&masked, sizeof masked);
+    mlm_batch_init(&expected, sizeof expected);
+    assert_ok(mlm_corpus_next(heldout.corpus, &batch));
+    assert_ok(mlm_masker_apply(heldout.masker, &batch, &masked));
+    assert_ok(mlm_masker_apply(masker, &batch, &expected));
+    N = batch.offsets[batch.B];
+    ck_assert_int_gt(N, 100);
+    ck_assert_mem_eq(masked.labels, expected.labels, (size_t)N * sizeof *masked.labels);
+    ck_assert_mem_eq(masked.input_ids, expected.input_ids, (size_t)N * sizeof *masked.input_ids);
+    mlm_masker_free(masker);
+    heldout_close(&heldout);
+    close_fixture(&fixture);
+}
+END_TEST
+
 static Suite *compose_suite(void)
 {
     Suite *suite = suite_create("compose");
     TCase *padded = tcase_create("padded"), *training = tcase_create("training");
     TCase *fill = tcase_create("fill_mask");
+    TCase *turn = tcase_create("in_turn");
     tcase_add_test(padded, padding_goes_and_comes_back);
     tcase_add_test(padded, no_mask_is_no_padding);
     tcase_add_test(training, training_ends_with_its_steps);
@@ -298,7 +433,11 @@ static Suite *compose_suite(void)
     tcase_add_test(fill, fill_mask_says_what_it_needs);
     suite_add_tcase(suite, padded);
     suite_add_tcase(suite, training);
+    tcase_add_test(turn, each_token_is_asked_with_the_rest_of_its_word);
+    tcase_add_test(turn, losses_in_turn_reveal_what_came_before);
+    tcase_add_test(turn, held_out_masks_have_a_fixed_seed);
     suite_add_tcase(suite, fill);
+    suite_add_tcase(suite, turn);
     return suite;
 }
 

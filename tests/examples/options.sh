@@ -5,7 +5,7 @@ root=$1 programs=$2
 . "$root/tests/examples/common.sh"
 
 for program in mask train_vocab tokenize pretrain fill_mask embed evaluate fill_mask_threads \
-    accumulate_allreduce; do
+    accumulate_allreduce score; do
     "$programs/$program" --help > out 2> err
     status=$?
     # Each row of a program's table in its source is in its help.
@@ -46,7 +46,7 @@ for line in "train_vocab --vocab-size 50 --output v" "pretrain --output o"; do
     says "${line%% *}: no such text" 1 nowhere.txt $line nowhere.txt
 done
 says "no such vocabulary" 1 nowhere tokenize --vocab nowhere
-for program in fill_mask embed evaluate fill_mask_threads; do
+for program in fill_mask embed evaluate fill_mask_threads score; do
     says "$program: no such model" 1 nowhere "$program" --model nowhere text.txt
 done
 says "no such held-out text" 1 nowhere.txt pretrain --output o --vocab-size 60 --eval nowhere.txt \

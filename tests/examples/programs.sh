@@ -112,6 +112,48 @@ holds "embed: a line says the same alone and among others" both awk 'NF != 64 { 
 holds "embed --normalize" out awk '{ s = 0; for (i = 1; i <= NF; ++i) s += $i * $i
     if (s < 0.9999 || s > 1.0001) exit 1 } END { exit NR != 5 }' out
 
+"$programs/embed" --model model --layer 1 --normalize --pooling cls lines > layer
+paste -d ' ' out layer > both
+holds "embed --layer: the last as without" both awk 'NF != 64 { exit 1 }
+    { for (i = 1; i <= 32; ++i) { d = $i - $(i + 32); if (d > 1e-5 || d < -1e-5) exit 1 } }' both
+"$programs/embed" --model model --layer 0 --normalize --pooling cls lines | sort -u > out
+count "embed --layer 0: [CLS] knows nothing of its text yet" 1 '' out
+sed 's/$/ The farmer./' lines > longer
+"$programs/embed" --model model --max-length 8 longer > out
+"$programs/embed" --model model --max-length 8 lines > expected
+same "embed --max-length cuts" expected out
+"$programs/embed" --model model --layer 2 lines > out 2> err
+holds "embed --layer: more than there are" err grep -q '^embed: --layer 2: the model has 1 ' err
+"$programs/embed" --model model --max-length 65 lines > out 2> err
+holds "embed --max-length: more than the model reads" err grep -q 'the model reads 64 tokens' err
+
+"$programs/score" --model model lines > out
+holds "score: three numbers a line" out awk 'NF != 3 || $1 >= 0 || $3 != 8 ||
+    $2 * 8 - $1 > 1e-4 || $1 - $2 * 8 > 1e-4 { exit 1 } END { exit NR != 5 }' out
+while read -r line; do echo "$line" | "$programs/score" --model model; done < lines > alone
+paste alone out > both
+holds "score: a line says the same alone and among others" both awk '
+    { d = $1 - $4; if (d > 1e-3 || d < -1e-3 || $3 != $6) exit 1 }' both
+printf '%s\t%s\n' "The old cat sleeps in the house." "The old cat sings in the river." \
+    "The old fish works in the garden." "The old fish swims in the river." \
+    "The cat." "the  CAT ." > pairs
+"$programs/score" --model model --pairs pairs > out
+count "score --pairs: right, wrong and a tie" 1 \
+    '^accuracy: 0.3333 of 3 pairs, 1 ties counted as wrong$' out
+printf 'a\tb\nno tab\n' | "$programs/score" --model model --pairs > out 2> err
+count "score --pairs: a line that is no pair" 1 '^score: line 2: not two texts' err
+{ cat lines; yes the | head -n 80 | tr '\n' ' '; } | "$programs/score" --model model > out 2> err
+count "score: a line that is too long" 1 '^score: line 6: 82 tokens .* the model reads 64$' err
+
+"$programs/evaluate" --model model --seq-length 32 --shown --together 4 held_out.txt > out
+count "evaluate --shown: a loss of each kind" 3 \
+    '^where the position shows the .*: [0-9.]* nats of [0-9]* masked tokens$' out
+holds "evaluate --shown: together they are the loss" out awk '/^held-out/ { loss = $3 }
+    /^where/ { sub(".*: ", ""); sum += $1 * $4; n += $4 } /^accuracy/ { of = $4 }
+    END { d = sum / n - loss; exit !(n == of && d < 2e-3 && d > -2e-3) }' out
+count "evaluate --together" 1 \
+    '^masked together: .*independence costs -*[0-9.]* nats a token, of [0-9]* in 4 sequences$' out
+
 "$programs/accumulate_allreduce" --vocab vocab --steps 3 text.txt > out
 count "accumulate_allreduce" 1 '^parameters of the ranks: the same bytes$' out
 finish

