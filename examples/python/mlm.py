@@ -214,6 +214,25 @@ def fill_mask(encoder, tokenizer, text, K=5):
     return [pairs[m * K:(m + 1) * K] for m in range(M)]
 
 
+def pseudo_losses(encoder, tokenizer, text, within_word=True):
+    """-log p of each token of the text but the special ones, masked in turn, in nats: their sum is
+    the negative pseudo-log-likelihood. within_word: with the pieces to its right of its word."""
+    ids = tokenizer.encode(text)
+    special = [tokenizer.special(which) for which in (PAD, CLS, SEP, MASK)]
+    copies, labels = [], []
+    for i, id in enumerate(ids):
+        if id in special:
+            continue
+        end = i + 1
+        while within_word and end < len(ids) and tokenizer.token(ids[end]).startswith("##"):
+            end += 1
+        copies.append(ids[:i] + [tokenizer.special(MASK)] * (end - i) + ids[end:])
+        labels.append([NO_LABEL] * i + [id] + [NO_LABEL] * (len(ids) - i - 1))
+    losses = (c_float * len(copies))()
+    lib.mlm_encoder_losses(encoder, byref(make_batch(copies, labels)), losses)
+    return list(losses)
+
+
 def trainer(runtime, encoder, options):
     return Handle("trainer", "create", runtime, encoder, byref(options))
 

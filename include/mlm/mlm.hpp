@@ -351,6 +351,38 @@ inline std::vector<std::vector<candidate>> fill_mask(const encoder &encoder,
     return result;
 }
 
+/* -log p of each token of a text but the special ones, masked in turn, in nats: their sum is the
+   negative pseudo-log-likelihood. within_word: together with the pieces to its right of its word. */
+inline std::vector<float> pseudo_losses(const encoder &encoder, const tokenizer &tokenizer,
+    const std::string &text, bool within_word = true)
+{
+    const std::vector<std::int32_t> ids = tokenizer.encode(text);
+    const std::int32_t N = static_cast<std::int32_t>(ids.size()), whole[2] = {0, N};
+    const std::int32_t capacity = N > 16384 ? N : 16384, count = capacity / 3;
+    std::vector<std::int32_t> labels(ids.size()), until(ids.size());
+    std::vector<std::int32_t> room(3 * static_cast<std::size_t>(capacity) + 1);
+    std::vector<float> losses(ids.size());
+    mlm_copies copies = mlm_copies();
+    copies.input_ids = room.data();
+    copies.labels = copies.input_ids + capacity;
+    copies.offsets = copies.labels + capacity;
+    copies.count = count;
+    copies.capacity = capacity;
+    mlm_batch batch = defaults<mlm_batch>();
+    batch.B = 1;
+    batch.offsets = whole;
+    batch.input_ids = ids.data();
+    mlm_ask_each_token(tokenizer, &batch, within_word, labels.data(), until.data());
+    batch.labels = labels.data();
+    check(mlm_losses_in_turn(encoder, &batch, until.data(), tokenizer.special(MLM_TOKEN_MASK), &copies,
+        losses.data()));
+    std::size_t M = 0;
+    for (std::int32_t label : labels)
+        M += label >= 0;
+    losses.resize(M);
+    return losses;
+}
+
 } // namespace mlm
 
 #endif // MLM_HPP

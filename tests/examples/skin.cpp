@@ -182,6 +182,17 @@ void check_encoder(fixture &f, const std::string &folder)
         return filled.size() == 2 && filled[1].size() == 3
             && filled[1][0].probability >= filled[1][2].probability;
     });
+    check("pseudo_losses: the last token's is that of its [MASK]", [&] {
+        const std::string last = f.tokenizer.token(ids[ids.size() - 2]);
+        const std::vector<float> losses = mlm::pseudo_losses(f.encoder, f.tokenizer, "the old cat");
+        const std::vector<std::vector<mlm::candidate>> filled = mlm::fill_mask(f.encoder, f.tokenizer,
+            "the old [MASK]", static_cast<std::size_t>(f.tokenizer.vocab_size()));
+        for (const mlm::candidate &candidate : filled[0])
+            if (candidate.token == last)
+                return losses.size() == ids.size() - 2
+                    && std::fabs(std::log(candidate.probability) + losses.back()) < 1e-4F;
+        return false;
+    });
     check("a handle moves", [&] {
         mlm::encoder moved = std::move(f.encoder);
         const bool empty = f.encoder.get() == nullptr;

@@ -119,6 +119,10 @@ def score(name, folder, model, tokenizer, texts):
         check(f"{name}: score, {variant}: tokens", [int(g[2]) for g in got] == [e[1] for e in expected])
         check(f"{name}: score, {variant}: pseudo-log-likelihood", len(got) == len(expected) and worst <= 1e-4,
               f"{len(texts)} texts, largest relative difference {worst:.1e}, 0.0001 allowed")
+        encoder, ours = mlm.load_encoder(None, folder), mlm.Tokenizer.load(None, folder)
+        sums = [-sum(mlm.pseudo_losses(encoder, ours, text, variant == "within-word")) for text in texts[:5]]
+        worst = max(abs(s - e[0]) / abs(e[0]) for s, e in zip(sums, expected))
+        check(f"{name}: mlm.pseudo_losses, {variant}", worst <= 1e-4, f"largest relative difference {worst:.1e}")
         pairs = list(zip(texts[::2], texts[1::2])) + [(texts[0], texts[0])]
         scores = dict(zip(texts, (e[0] for e in expected)))
         right = sum(scores[a] > scores[b] for a, b in pairs)
