@@ -259,7 +259,8 @@ enum { MLM_INPUT_SENTENCES, /* a sentence a line, an empty line between document
        MLM_INPUT_LINES };   /* a document a line                                  */
 enum { MLM_PACK_FULL,       /* sentences of a document until T is full            */
        MLM_PACK_ACROSS,     /* the same, running on into the next document        */
-       MLM_PACK_PAIRS,      /* A/B segments for next-sentence prediction          */
+       MLM_PACK_PAIRS,      /* A/B segments for next-sentence prediction, with    */
+                            /* token_type_ids and sentence_labels; not from LINES */
        MLM_PACK_ONE };      /* one sentence                                       */
 
 typedef struct mlm_corpus_options {
@@ -271,7 +272,7 @@ typedef struct mlm_corpus_options {
     int32_t rank, ranks;     /* this process's share; default 0 of 1              */
     uint32_t reserved0;
     int64_t epochs;          /* passes before MLM_END; 0 = endless; default 0     */
-    uint64_t seed;           /* order of the sequences; default 0                 */
+    uint64_t seed;           /* order of the sequences, pairs; default 0          */
     double short_seq_prob;   /* PAIRS: share of shorter sequences; default 0.1    */
     const char *cache;       /* file for the tokens; NULL = in memory, 2 or 4 bytes each */
     const void *reserved1;

@@ -12,6 +12,7 @@ typedef enum mlm__purpose {
     MLM__RANDOM_ORDER = 2, /* permutation of the sequences of an epoch */
     MLM__RANDOM_MASK = 3,  /* selection and replacement of tokens */
     MLM__RANDOM_DROPOUT = 4,
+    MLM__RANDOM_PAIRS = 5, /* next-sentence pairs */
 } mlm__purpose;
 
 typedef struct mlm__random_key {

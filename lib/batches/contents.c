@@ -75,7 +75,10 @@ static mlm_status add_line(struct reading *reading, size_t line)
     if (count == 0)
         return MLM_OK;
     MLM__TRY(mlm__store_append(&contents->store, ids, count));
-    MLM__TRY(mlm__packing_add(&contents->packing, ids, count));
+    if (reading->options->packing == MLM_PACK_PAIRS)
+        MLM__TRY(mlm__pairs_add(&contents->pairs, count, !reading->in_document));
+    else
+        MLM__TRY(mlm__packing_add(&contents->packing, ids, count));
     reading->in_document = true;
     contents->info.sentences++;
     return mlm__census_add(&reading->census, lines->text[line], lines->length[line], ids, count);
@@ -92,7 +95,11 @@ static mlm_status read_lines(struct reading *reading)
     if (status != MLM_END)
         return status;
     end_document(reading);
-    return mlm__packing_finish(&reading->contents->packing);
+    if (reading->contents->store.count == 0)
+        return mlm__lines_no_text(reading->lines);
+    return reading->options->packing == MLM_PACK_PAIRS
+               ? mlm__pairs_cut(&reading->contents->pairs)
+               : mlm__packing_finish(&reading->contents->packing);
 }
 
 static mlm_status hash(mlm_runtime *runtime, mlm__contents *contents)
@@ -109,6 +116,8 @@ static mlm_status hash(mlm_runtime *runtime, mlm__contents *contents)
     }
     const mlm__packing *packing = &contents->packing;
     mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);
+    const mlm__pairs *pairs = &contents->pairs;
+    mlm__sha256_update(&sha, pairs->list, pairs->count * sizeof *pairs->list);
     uint8_t digest[32];
     mlm__sha256_final(&sha, digest);
     mlm__sha256_hex(digest, contents->sha256);
@@ -122,7 +131,8 @@ static void count_up(const struct reading *reading)
     info->struct_size = sizeof *info;
     info->bytes = reading->lines->bytes;
     info->invalid_bytes = reading->lines->invalid_bytes;
-    info->sequences = (int64_t)reading->contents->packing.count;
+    info->sequences = (int64_t)(reading->contents->packing.count + reading->contents->pairs.count);
+    info->truncated_tokens = reading->contents->pairs.unused;
     info->tokens = reading->contents->store.count;
     info->unknown_tokens = unknown < 0 ? 0 : reading->census.counts[unknown];
     info->duplicate_lines = reading->census.duplicate_lines;
@@ -143,9 +153,8 @@ mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokeniz
     MLM__TRY(mlm__census_init(runtime, V, &reading.census));
     mlm__store_init(runtime, V, &contents->store);
     mlm__packing_init(runtime, options, mlm__tokenizer_flags(tokenizer), &contents->packing);
+    mlm__pairs_init(runtime, options, &contents->pairs);
     mlm_status status = read_lines(&reading);
-    if (status == MLM_OK && contents->store.count == 0)
-        status = mlm__lines_no_text(lines);
     if (status == MLM_OK)
         status = hash(runtime, contents);
     if (status == MLM_OK)
@@ -162,4 +171,5 @@ void mlm__contents_clear(mlm__contents *contents)
 {
     mlm__store_clear(&contents->store);
     mlm__packing_clear(&contents->packing);
+    mlm__pairs_clear(&contents->pairs);
 }

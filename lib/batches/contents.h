@@ -3,15 +3,17 @@
 #define MLM_BATCHES_CONTENTS_H
 
 #include "batches/packing.h"
+#include "batches/pairs.h"
 #include "batches/store.h"
 #include "mlm/mlm.h"
 #include "text/lines.h"
 
 typedef struct mlm__contents {
     mlm__store store;
-    mlm__packing packing;
+    mlm__packing packing; /* empty with MLM_PACK_PAIRS */
+    mlm__pairs pairs;     /* empty without */
     mlm_corpus_info info;
-    char sha256[65]; /* of the store's tokens and the starts of the sequences */
+    char sha256[65]; /* of the store's tokens and the starts of the sequences, or the pairs */
 } mlm__contents;
 
 /* Reads all lines. The tokenizer must outlive the contents. MLM_STOPPED, MLM_ERR_FORMAT:

@@ -25,6 +25,8 @@ struct mlm_corpus {
     int64_t position, end;
     int32_t *offsets, *ids; /* of the batch last given */
     size_t offset_capacity, id_capacity;
+    int32_t *types, *sentence_labels; /* of pairs */
+    size_t type_capacity, sentence_label_capacity;
 };
 
 static const mlm_corpus_options option_defaults = {.struct_size = sizeof(mlm_corpus_options),
@@ -58,6 +60,22 @@ static mlm_status check_range(const char *member, int64_t value, int64_t low, in
         member, (long long)value, (long long)low, (long long)high);
 }
 
+static mlm_status check_pairs(const mlm_corpus_options *options)
+{
+    if (options->T < 5)
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_corpus_options: T is %d, and MLM_PACK_PAIRS needs 5: [CLS] A [SEP] B [SEP]",
+            options->T);
+    if (options->input == MLM_INPUT_LINES)
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_corpus_options: MLM_PACK_PAIRS needs documents of several lines, not "
+            "MLM_INPUT_LINES");
+    if (!(options->short_seq_prob >= 0 && options->short_seq_prob <= 1))
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_corpus_options: short_seq_prob is %g, not in [0,1]", options->short_seq_prob);
+    return MLM_OK;
+}
+
 static mlm_status check_options(const mlm_corpus_options *options)
 {
     MLM__TRY(check_range("B", options->B, 1, INT32_MAX));
@@ -72,8 +90,7 @@ static mlm_status check_options(const mlm_corpus_options *options)
             "mlm_corpus_options: %d sequences of %d tokens are too many for a batch", options->B,
             options->T);
     if (options->packing == MLM_PACK_PAIRS)
-        return mlm__error(
-            MLM_ERR_UNSUPPORTED, "mlm_corpus_options: MLM_PACK_PAIRS is not in this version");
+        MLM__TRY(check_pairs(options));
     if (options->cache)
         return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_corpus_options: cache is not in this version");
     if (options->reserved0 || options->reserved1)
@@ -195,6 +212,8 @@ void mlm_corpus_free(mlm_corpus *corpus)
     mlm__contents_clear(&corpus->contents);
     mlm__free(runtime, corpus->offsets);
     mlm__free(runtime, corpus->ids);
+    mlm__free(runtime, corpus->types);
+    mlm__free(runtime, corpus->sentence_labels);
     mlm_tokenizer_free(corpus->tokenizer);
     mlm__free(runtime, corpus);
     mlm_runtime_free(runtime);
@@ -209,8 +228,8 @@ mlm_status mlm_corpus_get_info(const mlm_corpus *corpus, mlm_corpus_info *out)
         out, &corpus->contents.info, sizeof corpus->contents.info, "mlm_corpus_info");
 }
 
-/* Adds sequence of the epoch to the batch behind the first filled tokens. */
-static mlm_status add_sequence(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
+/* These add a sequence of the epoch to the batch behind the first filled tokens. */
+static mlm_status add_run(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
 {
     const int64_t *start = &corpus->contents.packing.starts[sequence];
     size_t count = (size_t)(start[1] - start[0]), need = (size_t)*filled + count + 2;
@@ -225,14 +244,47 @@ static mlm_status add_sequence(mlm_corpus *corpus, int64_t sequence, int32_t *fi
     return MLM_OK;
 }
 
+static mlm_status add_pair(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
+{
+    const mlm__pair *pair = &corpus->contents.pairs.list[sequence];
+    int32_t a = pair->a_length, b = pair->b_length < 0 ? -pair->b_length : pair->b_length;
+    size_t need = (size_t)(*filled + a + b + 3);
+    if (need > corpus->id_capacity)
+        MLM__TRY(mlm__grow(
+            corpus->runtime, &corpus->ids, &corpus->id_capacity, need, sizeof *corpus->ids));
+    if (need > corpus->type_capacity)
+        MLM__TRY(mlm__grow(
+            corpus->runtime, &corpus->types, &corpus->type_capacity, need, sizeof *corpus->types));
+    int32_t *ids = corpus->ids + *filled, *types = corpus->types + *filled;
+    ids[0] = corpus->cls;
+    mlm__store_get(&corpus->contents.store, pair->a, (size_t)a, ids + 1);
+    ids[a + 1] = corpus->sep;
+    mlm__store_get(&corpus->contents.store, pair->b, (size_t)b, ids + a + 2);
+    ids[a + b + 2] = corpus->sep;
+    for (int32_t i = 0; i < a + b + 3; i++)
+        types[i] = i >= a + 2;
+    *filled = (int32_t)need;
+    return MLM_OK;
+}
+
+static mlm_status reserve_batch(mlm_corpus *corpus, int32_t B)
+{
+    if ((size_t)B + 1 > corpus->offset_capacity)
+        MLM__TRY(mlm__grow(corpus->runtime, &corpus->offsets, &corpus->offset_capacity,
+            (size_t)B + 1, sizeof *corpus->offsets));
+    if (corpus->options.packing == MLM_PACK_PAIRS && (size_t)B > corpus->sentence_label_capacity)
+        MLM__TRY(mlm__grow(corpus->runtime, &corpus->sentence_labels,
+            &corpus->sentence_label_capacity, (size_t)B, sizeof *corpus->sentence_labels));
+    return MLM_OK;
+}
+
 /* The batch of this rank from stream position begin on: B sequences, in [0, options.B]. */
 static mlm_status make_batch(mlm_corpus *corpus, int64_t begin, int32_t B)
 {
     int64_t sequences = corpus->contents.info.sequences, epoch = -1;
     mlm__order order;
-    if ((size_t)B + 1 > corpus->offset_capacity)
-        MLM__TRY(mlm__grow(corpus->runtime, &corpus->offsets, &corpus->offset_capacity,
-            (size_t)B + 1, sizeof *corpus->offsets));
+    bool pairs = corpus->options.packing == MLM_PACK_PAIRS;
+    MLM__TRY(reserve_batch(corpus, B));
     corpus->offsets[0] = 0;
     for (int32_t b = 0; b < B; b++) {
         int64_t position = begin + b;
@@ -240,8 +292,11 @@ static mlm_status make_batch(mlm_corpus *corpus, int64_t begin, int32_t B)
             epoch = position / sequences;
             order = mlm__order_make(corpus->options.seed, epoch, sequences);
         }
+        int64_t sequence = mlm__order_at(&order, position % sequences);
         int32_t filled = corpus->offsets[b];
-        MLM__TRY(add_sequence(corpus, mlm__order_at(&order, position % sequences), &filled));
+        MLM__TRY(pairs ? add_pair(corpus, sequence, &filled) : add_run(corpus, sequence, &filled));
+        if (pairs)
+            corpus->sentence_labels[b] = corpus->contents.pairs.list[sequence].b_length < 0;
         corpus->offsets[b + 1] = filled;
     }
     return MLM_OK;
@@ -266,7 +321,10 @@ mlm_status mlm_corpus_next(mlm_corpus *corpus, mlm_batch *out)
         .B = B,
         .position = begin,
         .offsets = corpus->offsets,
-        .input_ids = corpus->ids};
+        .input_ids = corpus->ids,
+        .token_type_ids = corpus->types,
+        .sentence_labels =
+            corpus->options.packing == MLM_PACK_PAIRS ? corpus->sentence_labels : NULL};
     MLM__TRY(mlm__struct_write(out, &batch, sizeof batch, "mlm_batch"));
     if (ended)
         return MLM_END;

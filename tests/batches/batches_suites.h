@@ -11,6 +11,7 @@ Suite *masker_suite(void);
 Suite *masker_options_suite(void);
 Suite *order_suite(void);
 Suite *packing_suite(void);
+Suite *pairs_suite(void);
 Suite *random_map_suite(void);
 
 #endif

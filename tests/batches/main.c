@@ -2,4 +2,4 @@
 #include "support/support.h"
 
 TEST_MAIN(lines_suite, batch_suite, packing_suite, order_suite, corpus_suite, corpus_text_suite,
-    masker_suite, masker_options_suite, random_map_suite)
+    masker_suite, masker_options_suite, pairs_suite, random_map_suite)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes random_map.h: an order and masks, computed from docs/data.md alone."""
+"""Writes random_map.h: an order, masks and pairs, computed from docs/data.md alone."""
 
 M32, M64 = 2**32 - 1, 2**64 - 1
-ORDER, MASK = 2, 3
+ORDER, MASK, PAIRS = 2, 3, 5
 
 
 def philox(counter, key):
@@ -52,6 +52,45 @@ def order(seed, epoch, count):
             if value < count:
                 break
         result.append(value)
+    return result
+
+
+def pairs(documents, seed, T, short_seq_prob):
+    """documents: lists of sentences, which are lists of places in the text."""
+    key, room, result = make_key(seed, PAIRS, 0), T - 3, []
+    for d, document in enumerate(documents):
+        stream, target = Stream(key, d, 0), room
+        if stream.double() < short_seq_prob:
+            target = 2 + stream.below(room - 1)
+        i, k = 0, 0
+        while i < len(document):
+            chunk = []
+            while i < len(document) and sum(map(len, chunk)) < target:
+                chunk.append(document[i])
+                i += 1
+            stream = Stream(key, d, 1 + k)
+            k += 1
+            a_end = 1 + stream.below(len(chunk) - 1) if len(chunk) > 1 else 1
+            a, b = sum(chunk[:a_end], []), []
+            random = len(chunk) == 1 or stream.double() < 0.5
+            if random:
+                wanted = target - len(a)
+                for _ in range(10):
+                    other = stream.below(len(documents))
+                    if other != d:
+                        break
+                for sentence in documents[other][stream.below(len(documents[other])):]:
+                    b += sentence
+                    if len(b) >= wanted:
+                        break
+                i -= len(chunk) - a_end
+            else:
+                b = sum(chunk[a_end:], [])
+            while len(a) + len(b) > room:
+                longer = a if len(a) > len(b) else b
+                longer.pop(0 if stream.double() < 0.5 else -1)
+            assert a == list(range(a[0], a[-1] + 1)) and b == list(range(b[0], b[-1] + 1))
+            result.append((a[0], len(a), b[0], len(b), int(random)))
     return result
 
 
@@ -121,4 +160,24 @@ for whole_words, each, ordinary, p in [(0, 0, 0, 0.15), (0, 1, 0, 0.15), (1, 0, 
     print('    {%d, %d, %d, %r, {%s}, {%s}},' % (whole_words, each, ordinary, p,
                                                ', '.join(map(str, masked)),
                                                ', '.join(map(str, labels))))
+print('};')
+
+# Sentences of one, a few and too many tokens; documents of one sentence.
+PAIR_T, SHORT = 24, 0.4
+LENGTHS = [[1 + (7 * s * s + 5 * d) % 9 + (40 if (s + d) % 13 == 5 else 0)
+            for s in range(1 if d % 6 == 4 else 3 + 5 * d % 17)] for d in range(30)]
+places = iter(range(10**6))
+INSTANCES = pairs([[[next(places) for _ in range(n)] for n in document] for document in LENGTHS],
+                  SEED, PAIR_T, SHORT)
+used = {i for a, m, b, n, _ in INSTANCES for i in [*range(a, a + m), *range(b, b + n)]}
+print('enum { MAP_T = %d, MAP_PAIRS = %d, MAP_UNUSED = %d };' %
+      (PAIR_T, len(INSTANCES), next(places) - len(used)))
+print('static const double map_short_seq_prob = %r;' % SHORT)
+print('/* Lengths of sentences; 0: a document ends. */')
+show('map_sentences', sum((document + [0] for document in LENGTHS), []))
+print('static const struct {')
+print('    int32_t a, a_length, b, b_length, sentence_label;')
+print('} map_pairs[MAP_PAIRS] = {')
+for instance in INSTANCES:
+    print('    {%s},' % ', '.join(map(str, instance)))
 print('};')

@@ -192,7 +192,6 @@ START_TEST(options_out_of_range)
         {offsetof(mlm_corpus_options, input), -1, MLM_ERR_ARGUMENT, "input is"},
         {offsetof(mlm_corpus_options, packing), 4, MLM_ERR_ARGUMENT, "packing is"},
         {offsetof(mlm_corpus_options, packing), -1, MLM_ERR_ARGUMENT, "packing is"},
-        {offsetof(mlm_corpus_options, packing), MLM_PACK_PAIRS, MLM_ERR_UNSUPPORTED, "PAIRS"},
         {offsetof(mlm_corpus_options, rank), 1, MLM_ERR_ARGUMENT, "rank is"},
         {offsetof(mlm_corpus_options, rank), -1, MLM_ERR_ARGUMENT, "rank is"},
         {offsetof(mlm_corpus_options, ranks), 0, MLM_ERR_ARGUMENT, "ranks is"},
