@@ -7,8 +7,19 @@ struct settings {
     int64_t T, threads, masking;
     double probability;
     int64_t together;
-    int shown;
+    int shown, next_sentence;
 };
+
+static void need_sentence_head(const mlm_encoder *encoder, const char *model)
+{
+    mlm_encoder_config config;
+    mlm_encoder_config_init(&config, sizeof config);
+    check(mlm_encoder_get_config(encoder, &config));
+    if (!config.sentence_head) {
+        complain("--next-sentence: %s has no sentence head", model);
+        exit(EXIT_FAILURE);
+    }
+}
 
 static int evaluate(const struct settings *settings, const char *const *paths, size_t path_count)
 {
@@ -20,10 +31,13 @@ static int evaluate(const struct settings *settings, const char *const *paths, s
     struct heldout heldout;
     check(mlm_tokenizer_load(runtime, settings->model, NULL, &tokenizer));
     check(mlm_encoder_load(runtime, settings->model, NULL, &encoder));
+    if (settings->next_sentence)
+        need_sentence_head(encoder, settings->model);
     mlm_masker_options_init(&masking, sizeof masking);
     masking.strategy = (int32_t)settings->masking;
     masking.mlm_probability = settings->probability;
-    check(heldout_open(runtime, tokenizer, paths, path_count, settings->T, &masking, &heldout));
+    check(heldout_open(runtime, tokenizer, paths, path_count, settings->T, settings->next_sentence,
+        &masking, &heldout));
     check(mlm_evaluate(encoder, heldout.corpus, heldout.masker, &total));
     heldout_print(&heldout, &total);
     printf("accuracy: %.4f of %lld masked tokens\n", total.accuracy, (long long)total.labels);
@@ -40,7 +54,7 @@ static int evaluate(const struct settings *settings, const char *const *paths, s
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {NULL, 128, 0, MLM_MASK_TOKENS, 0.15, 0, 0};
+    struct settings settings = {NULL, 128, 0, MLM_MASK_TOKENS, 0.15, 0, 0, 0};
     const struct option options[] = {
         {OPTION_TEXT, "--model", "DIR", "the model and its tokenizer", &settings.model, 0, 0},
         {OPTION_WHOLE, "--seq-length", "T", "most tokens of a sequence (default 128)", &settings.T,
@@ -49,6 +63,8 @@ int main(int argc, char **argv)
             &settings.masking, 0, 0},
         {OPTION_REAL, "--mask-probability", "P",
             "share of the tokens that is masked (default 0.15)", &settings.probability, 0, 1},
+        {OPTION_SWITCH, "--next-sentence", NULL,
+            "on sentence pairs, with their loss and accuracy", &settings.next_sentence, 0, 0},
         {OPTION_WHOLE, "--threads", "N", "0: one per core (default 0)", &settings.threads, 0, 1024},
         {OPTION_SWITCH, "--shown", NULL,
             "also the loss where positions show [MASK], a random or the original token",

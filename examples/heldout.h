@@ -13,11 +13,12 @@ struct heldout {
     mlm_corpus *corpus; /* NULL: there is none */
     mlm_masker *masker;
     double entropy; /* of the text's own tokens, nats */
+    int pairs;      /* with next-sentence pairs       */
 };
 
 static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
-    const char *const *paths, size_t path_count, int64_t T, const mlm_masker_options *masking,
-    struct heldout *heldout)
+    const char *const *paths, size_t path_count, int64_t T, int pairs,
+    const mlm_masker_options *masking, struct heldout *heldout)
 {
     mlm_corpus_options corpus;
     mlm_masker_options fixed = *masking;
@@ -27,6 +28,9 @@ static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer 
     mlm_corpus_info_init(&info, sizeof info);
     corpus.T = (int32_t)T;
     corpus.epochs = 1;
+    if (pairs)
+        corpus.packing = MLM_PACK_PAIRS;
+    heldout->pairs = pairs;
     fixed.seed = 0;
     status = mlm_corpus_open(runtime, tokenizer, paths, path_count, &corpus, &heldout->corpus);
     if (status == MLM_OK)
@@ -39,8 +43,12 @@ static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer 
 
 static inline void heldout_print(const struct heldout *heldout, const mlm_metrics *evaluation)
 {
-    printf("held-out loss: %.3f nats, unigram entropy: %.3f nats\n", evaluation->loss,
+    printf("held-out loss: %.3f nats, unigram entropy: %.3f nats", evaluation->loss,
         heldout->entropy);
+    if (heldout->pairs)
+        printf(", sentence loss: %.3f nats, accuracy: %.4f", evaluation->sentence_loss,
+            evaluation->sentence_accuracy);
+    putchar('\n');
     fflush(stdout);
 }
 

@@ -16,7 +16,7 @@ struct settings {
     int64_t vocab_size, steps, batch_size, accumulate, T, warmup, schedule, masking, seed, threads;
     int64_t precision, eval_every, patience, save_every;
     double learning_rate, weight_decay, dropout, mask_probability;
-    int resume, quiet;
+    int resume, quiet, next_sentence;
 };
 
 /* Google's small BERTs. The rates are good ones for batches of a few thousand tokens. */
@@ -126,10 +126,16 @@ static void write_metrics(
         (long long)update->step, update->loss, update->accuracy, update->learning_rate,
         update->grad_norm, (long long)update->sequences, (long long)update->tokens,
         (long long)update->labels, (long long)update->position, seconds_now() - teller->began);
+    if (teller->settings->next_sentence)
+        fprintf(teller->metrics, ", \"sentence_loss\": %.9g, \"sentence_accuracy\": %.9g",
+            update->sentence_loss, update->sentence_accuracy);
     if (evaluation)
         fprintf(teller->metrics,
             ", \"eval_loss\": %.9g, \"eval_accuracy\": %.9g, \"eval_unigram_entropy\": %.9g",
             evaluation->loss, evaluation->accuracy, teller->heldout->entropy);
+    if (evaluation && teller->settings->next_sentence)
+        fprintf(teller->metrics, ", \"eval_sentence_loss\": %.9g, \"eval_sentence_accuracy\": %.9g",
+            evaluation->sentence_loss, evaluation->sentence_accuracy);
     fputs("}\n", teller->metrics);
     fflush(teller->metrics);
 }
@@ -220,6 +226,8 @@ static void open_texts(const struct settings *settings, const char *const *paths
     corpus.B = (int32_t)settings->batch_size;
     corpus.T = (int32_t)settings->T;
     corpus.seed = (uint64_t)settings->seed;
+    if (settings->next_sentence)
+        corpus.packing = MLM_PACK_PAIRS;
     check_preparation(mlm_corpus_open(
         handles->runtime, handles->tokenizer, paths, count, &corpus, &handles->corpus));
     mlm_masker_options_init(&masking, sizeof masking);
@@ -229,7 +237,7 @@ static void open_texts(const struct settings *settings, const char *const *paths
     check(mlm_masker_create(handles->runtime, handles->tokenizer, &masking, &handles->masker));
     if (settings->eval)
         check_preparation(heldout_open(handles->runtime, handles->tokenizer, &settings->eval, 1,
-            settings->T, &masking, &handles->heldout));
+            settings->T, settings->next_sentence, &masking, &handles->heldout));
 }
 
 static void read_config(
@@ -260,12 +268,14 @@ static void open_encoder(const struct settings *settings, struct handles *handle
     mlm_encoder_options_init(&options, sizeof options);
     options.precision = settings->precision ? MLM_BF16 : MLM_F32;
     options.seed = (uint64_t)settings->seed;
+    options.sentence_head = settings->next_sentence;
     if (settings->init) {
         check_preparation(
             mlm_encoder_load(handles->runtime, settings->init, &options, &handles->encoder));
         handles->learning_rate = 5e-5;
     } else {
         read_config(settings, handles, &config);
+        config.sentence_head |= settings->next_sentence;
         check_preparation(
             mlm_encoder_create(handles->runtime, &config, &options, &handles->encoder));
     }
@@ -515,6 +525,9 @@ int main(int argc, char **argv)
             &s.dropout, 0, 0.99},
         {OPTION_CHOICE, "--masking", "token|whole-word", "what is masked (default token)",
             &s.masking, 0, 0},
+        {OPTION_SWITCH, "--next-sentence", NULL,
+            "also predict whether the second of two segments follows the first", &s.next_sentence,
+            0, 0},
         {OPTION_REAL, "--mask-probability", "P", "share of the tokens to predict (default 0.15)",
             &s.mask_probability, 0, 1},
         {OPTION_WHOLE, "--seed", "N", "of initial values, order, masks and dropout (default 0)",

@@ -76,7 +76,8 @@ EncoderConfig = _struct("encoder_config", [
               "max_position_embeddings type_vocab_size hidden_act sentence_head pad_token_id "
               "untied_word_embeddings"),
     (c_double, "hidden_dropout_prob attention_probs_dropout_prob layer_norm_eps initializer_range")])
-EncoderOptions = _struct("encoder_options", [(c_int32, "precision"), (c_uint64, "seed")])
+EncoderOptions = _struct("encoder_options", [
+    (c_int32, "precision"), (c_uint64, "seed"), (c_int32, "sentence_head"), (c_uint32, "reserved0")])
 TrainerOptions = _struct("trainer_options", [
     (c_int32, "lr_scheduler adam_bias_correction"), (c_uint32, "reserved0"),
     (c_int64, "warmup_steps total_steps"), (c_double, "learning_rate weight_decay")])

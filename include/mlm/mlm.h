@@ -362,6 +362,9 @@ typedef struct mlm_encoder_options {
     uint32_t struct_size;
     int32_t precision;           /* MLM_F32, or MLM_BF16 matrix products; default F32 */
     uint64_t seed;               /* initial values, and of a head that a file lacks; default 0 */
+    int32_t sentence_head;       /* mlm_encoder_load: 1 = with a sentence head, whatever class  */
+                                 /* config.json names; default 0                                */
+    uint32_t reserved0;
 } mlm_encoder_options;
 
 /* A parameter or its gradient, by Hugging Face's name. */

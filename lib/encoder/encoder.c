@@ -39,6 +39,11 @@ static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_opt
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_encoder_options: precision is %d, neither MLM_F32 nor MLM_BF16",
             options->precision);
+    if (options->sentence_head < 0 || options->sentence_head > 1)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_options: sentence_head is %d, not 0 or 1",
+            options->sentence_head);
+    if (options->reserved0)
+        return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_encoder_options: reserved0 is not 0");
     return MLM_OK;
 }
 
@@ -89,11 +94,12 @@ mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *co
     return status;
 }
 
-static mlm_status load(
-    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm_encoder **out)
+static mlm_status load(mlm_runtime *runtime, const char *directory,
+    const mlm_encoder_options *options, mlm_encoder **out)
 {
     mlm__model *model;
-    MLM__TRY(mlm__model_load(runtime, directory, seed, &model));
+    MLM__TRY(
+        mlm__model_load_as(runtime, directory, options->seed, options->sentence_head == 1, &model));
     return create_handle(runtime, model, out);
 }
 
@@ -110,7 +116,7 @@ mlm_status mlm_encoder_load(mlm_runtime *runtime, const char *directory,
     MLM__TRY(mlm__runtime_retain(runtime, &runtime));
     fenv_t mode;
     mlm__fp_enter(&mode);
-    mlm_status status = load(runtime, directory, how.seed, out);
+    mlm_status status = load(runtime, directory, &how, out);
     mlm__fp_leave(&mode);
     mlm_runtime_free(runtime);
     return status;

@@ -3,6 +3,7 @@
 #define MLM_ENCODER_MODEL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "encoder/layout.h"
 
@@ -19,7 +20,10 @@ typedef struct mlm__model {
 /* With initial values. config is valid. */
 mlm_status mlm__model_create(
     mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed, mlm__model **out);
-/* With the values of a directory; seed is for a head that the file lacks. */
+/* With the values of a directory; seed is for a head that the file lacks. sentence_head: the model
+   has one, also where config.json names no class with it. */
+mlm_status mlm__model_load_as(mlm_runtime *runtime, const char *directory, uint64_t seed,
+    bool sentence_head, mlm__model **out);
 mlm_status mlm__model_load(
     mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out);
 /* Puts the values of a directory into the model; after an error it is as before. A config that

@@ -280,12 +280,13 @@ static mlm_status read_config(
     return status;
 }
 
-static mlm_status load_resolved(
-    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out)
+static mlm_status load_resolved(mlm_runtime *runtime, const char *directory, uint64_t seed,
+    bool sentence_head, mlm__model **out)
 {
     mlm_encoder_config config;
     mlm__model *model;
     MLM__TRY(read_config(runtime, directory, &config));
+    config.sentence_head |= sentence_head;
     MLM__TRY(mlm__model_make(runtime, &config, &model));
     mlm_status status =
         read_parameters(runtime, directory, model->layout, true, seed, &model->parameters);
@@ -296,16 +297,22 @@ static mlm_status load_resolved(
     return status;
 }
 
-mlm_status mlm__model_load(
-    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out)
+mlm_status mlm__model_load_as(mlm_runtime *runtime, const char *directory, uint64_t seed,
+    bool sentence_head, mlm__model **out)
 {
     *out = NULL;
     char *resolved = mlm__directory_resolve(runtime, directory);
     if (!resolved)
         return MLM_ERR_MEMORY;
-    mlm_status status = load_resolved(runtime, resolved, seed, out);
+    mlm_status status = load_resolved(runtime, resolved, seed, sentence_head, out);
     mlm__free(runtime, resolved);
     return status;
+}
+
+mlm_status mlm__model_load(
+    mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out)
+{
+    return mlm__model_load_as(runtime, directory, seed, false, out);
 }
 
 static mlm_status read_resolved(mlm__model *model, const char *directory)

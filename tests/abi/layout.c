@@ -122,10 +122,12 @@ AT(mlm_encoder_config, attention_probs_dropout_prob, 56)
 AT(mlm_encoder_config, layer_norm_eps, 64)
 AT(mlm_encoder_config, initializer_range, 72)
 
-SIZE(mlm_encoder_options, 16)
+SIZE(mlm_encoder_options, 24)
 AT(mlm_encoder_options, struct_size, 0)
 AT(mlm_encoder_options, precision, 4)
 AT(mlm_encoder_options, seed, 8)
+AT(mlm_encoder_options, sentence_head, 16)
+AT(mlm_encoder_options, reserved0, 20)
 
 SIZE(mlm_tensor, 56)
 AT(mlm_tensor, struct_size, 0)

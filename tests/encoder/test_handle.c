@@ -42,6 +42,37 @@ START_TEST(options_are_checked)
     options.precision = MLM_F64;
     assert_error(
         mlm_encoder_create(NULL, &config, &options, &encoder), MLM_ERR_ARGUMENT, "precision is 2");
+    options.precision = MLM_F32;
+    options.sentence_head = 2;
+    assert_error(mlm_encoder_load(NULL, fixture_folder("masked"), &options, &encoder),
+        MLM_ERR_ARGUMENT, "sentence_head is 2");
+    options.sentence_head = 0;
+    options.reserved0 = 1;
+    assert_error(mlm_encoder_load(NULL, fixture_folder("masked"), &options, &encoder),
+        MLM_ERR_UNSUPPORTED, "reserved0");
+}
+END_TEST
+
+/* Of a masked LM too; one that the file has is read, whatever config.json says. */
+START_TEST(a_sentence_head_on_demand)
+{
+    static const char *const folders[] = {"masked", "pre_training"};
+    mlm_encoder_options options;
+    mlm_encoder_options_init(&options, sizeof options);
+    options.sentence_head = 1;
+    for (int i = 0; i < 2; i++) {
+        mlm_encoder *with, *plain;
+        mlm_encoder_config config;
+        mlm_encoder_config_init(&config, sizeof config);
+        assert_ok(mlm_encoder_load(NULL, fixture_folder(folders[i]), &options, &with));
+        assert_ok(mlm_encoder_load(NULL, fixture_folder(folders[i]), NULL, &plain));
+        assert_ok(mlm_encoder_get_config(with, &config));
+        ck_assert_int_eq(config.sentence_head, 1);
+        ck_assert_uint_eq(
+            mlm_encoder_tensor_count(with), mlm_encoder_tensor_count(plain) + (i ? 0 : 4));
+        mlm_encoder_free(with);
+        mlm_encoder_free(plain);
+    }
 }
 END_TEST
 
@@ -253,6 +284,7 @@ Suite *handle_suite(void)
     TCase *tests = tcase_create("handle");
     tcase_add_test(tests, arguments_are_checked);
     tcase_add_test(tests, options_are_checked);
+    tcase_add_test(tests, a_sentence_head_on_demand);
     tcase_add_test(tests, absurd_sizes_are_no_overflow);
     tcase_add_test(tests, the_config_comes_back);
     tcase_add_test(tests, tensors_are_got_and_set);
