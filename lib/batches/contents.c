@@ -115,9 +115,11 @@ static mlm_status hash(mlm_runtime *runtime, mlm__contents *contents)
             return mlm__error(MLM_STOPPED, "hashing tokens was stopped by the progress callback");
     }
     const mlm__packing *packing = &contents->packing;
-    mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);
     const mlm__pairs *pairs = &contents->pairs;
-    mlm__sha256_update(&sha, pairs->list, pairs->count * sizeof *pairs->list);
+    if (pairs->count > 0)
+        mlm__sha256_update(&sha, pairs->list, pairs->count * sizeof *pairs->list);
+    else
+        mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);
     uint8_t digest[32];
     mlm__sha256_final(&sha, digest);
     mlm__sha256_hex(digest, contents->sha256);
