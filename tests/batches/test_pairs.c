@@ -276,7 +276,7 @@ START_TEST(what_pairs_cannot_be_made_of)
 }
 END_TEST
 
-/* Another seed, another text division: other pairs, which the provenance tells. */
+/* The same tokens in other documents: other pairs, which the provenance tells. */
 START_TEST(provenance_tells_the_pairs)
 {
     static const char text[] = "a b\nc d\ne f\n\ng h\ni j\n";
@@ -332,6 +332,33 @@ START_TEST(masks_stop_at_the_separator)
 }
 END_TEST
 
+static int stop_cutting(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)user;
+    (void)done;
+    (void)total;
+    return strcmp(what, "cutting pairs") == 0 ? 0 : MLM_CONTINUE;
+}
+
+START_TEST(cutting_can_be_stopped)
+{
+    mlm_runtime_options how;
+    mlm_runtime_options_init(&how, sizeof how);
+    how.progress = stop_cutting;
+    mlm_runtime *runtime;
+    assert_ok(mlm_runtime_create(&how, &runtime));
+    mlm_tokenizer *tokenizer = letters_tokenizer(runtime);
+    letters_text reader = letters_reader("a\nb\n", 4, 4);
+    mlm_corpus_options options = pair_options(16);
+    mlm_corpus *corpus;
+    assert_status(
+        mlm_corpus_read(runtime, tokenizer, letters_read, &reader, &options, &corpus), MLM_STOPPED);
+    ck_assert_ptr_null(corpus);
+    mlm_tokenizer_free(tokenizer);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 static mlm_status open_pairs(mlm_runtime *runtime, void *context)
 {
     const char *text = context;
@@ -372,6 +399,7 @@ Suite *pairs_suite(void)
     tcase_add_test(tests, what_pairs_cannot_be_made_of);
     tcase_add_test(tests, provenance_tells_the_pairs);
     tcase_add_test(tests, masks_stop_at_the_separator);
+    tcase_add_test(tests, cutting_can_be_stopped);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
     return suite;
