@@ -399,7 +399,7 @@ START_TEST(held_out_masks_have_a_fixed_seed)
     mlm_masker_options_init(&options, sizeof options);
     assert_ok(mlm_masker_create(NULL, fixture.tokenizer, &options, &masker));
     options.seed = 7;
-    assert_ok(heldout_open(NULL, fixture.tokenizer, &path, 1, 64, &options, &heldout));
+    assert_ok(heldout_open(NULL, fixture.tokenizer, &path, 1, 64, 0, &options, &heldout));
     mlm_batch_init(&batch, sizeof batch);
     mlm_batch_init(&masked, sizeof masked);
     mlm_batch_init(&expected, sizeof expected);
