@@ -76,7 +76,7 @@ static inline const char *lines_next(struct lines *lines, size_t *length)
 {
     size_t seen = 0;
     for (;;) {
-        const char *line = lines->buffer + lines->begin;
+        const char *line = lines->buffer ? lines->buffer + lines->begin : "";
         const size_t size = lines->end - lines->begin;
         const char *newline = size > seen ? memchr(line + seen, '\n', size - seen) : NULL;
         if (newline || (lines->ended && size > 0)) {
