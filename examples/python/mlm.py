@@ -110,7 +110,7 @@ def make_batch(sequences, labels=None, position=0):
 # ---- functions and handles --------------------------------------------------------------------
 
 for _name in """runtime_create tokenizer_load tokenizer_create tokenizer_train_files tokenizer_train
-        tokenizer_save tokenizer_encode tokenizer_encode_pair tokenizer_encode_batch
+        tokenizer_save tokenizer_add_words encoder_add_tokens tokenizer_encode tokenizer_encode_pair tokenizer_encode_batch
         tokenizer_decode corpus_open corpus_read corpus_get_info corpus_next corpus_seek
         masker_create masker_apply encoder_config_load encoder_create encoder_load encoder_share
         encoder_save encoder_get_config encoder_forward encoder_embed encoder_logits
@@ -163,6 +163,10 @@ class Tokenizer(Handle):
         lib.mlm_tokenizer_encode(self, text, c_size_t(len(text)), None, ids, None,
                                  c_size_t(len(ids)), byref(count))
         return ids[:count.value]
+
+    def add_words(self, words):
+        words = (c_char_p * len(words))(*(word.encode() for word in words))
+        return Tokenizer("tokenizer", "add_words", self, words, c_size_t(len(words)))
 
     def token(self, id):
         return lib.mlm_tokenizer_token(self, c_int32(id)).decode()

@@ -200,6 +200,12 @@ MLM_API MLM_CHECK mlm_status mlm_tokenizer_train_files(mlm_runtime *runtime, con
     mlm_tokenizer **out);
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_train(mlm_runtime *runtime, mlm_read_fn read, void *user,
     const mlm_vocab_options *vocab, const mlm_tokenizer_options *options, mlm_tokenizer **out);
+/* A tokenizer with count words more, at the end of its vocabulary in the order given. Each is
+   normalised as a text is and must be one word then; one that is a token already is left out.
+   All old ids stay; added tokens are WordPiece's own too then. MLM_ERR_ARGUMENT says which of
+   words cannot be, and why. */
+MLM_API MLM_CHECK mlm_status mlm_tokenizer_add_words(const mlm_tokenizer *tokenizer,
+    const char *const *words, size_t count, mlm_tokenizer **out);
 /* Writes vocab.txt, tokenizer.json, tokenizer_config.json, special_tokens_map.json. */
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_save(const mlm_tokenizer *tokenizer, const char *directory);
 /* ids [capacity]; spans [capacity,2], bytes of text from and to (0 and 0 of an added
@@ -433,6 +439,12 @@ MLM_API MLM_CHECK mlm_status mlm_encoder_sentence_logits(mlm_encoder *encoder, c
 /* Adds the batch to *total, each label weighing the same. Sentence labels: in all
    batches of a total, or in none. */
 MLM_API MLM_CHECK mlm_status mlm_encoder_evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm_metrics *total);
+/* Another model with count tokens more. What has a row a token has for new token i the mean of the
+   old rows pieces[offsets[i]] to pieces[offsets[i+1]-1]; all else is copied. offsets [count+1] and
+   pieces are what mlm_tokenizer_encode_batch of the old tokenizer makes of the new words, with
+   add_special_tokens 0. */
+MLM_API MLM_CHECK mlm_status mlm_encoder_add_tokens(const mlm_encoder *encoder, const int32_t *offsets,
+    const int32_t *pieces, size_t count, mlm_encoder **out);
 MLM_API size_t mlm_encoder_tensor_count(const mlm_encoder *encoder);
 MLM_API MLM_CHECK mlm_status mlm_encoder_get_tensor(const mlm_encoder *encoder, size_t index, mlm_tensor *out);
 MLM_API MLM_CHECK mlm_status mlm_encoder_set_tensor(mlm_encoder *encoder, size_t index, const float *data, size_t count);

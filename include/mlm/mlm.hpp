@@ -131,6 +131,12 @@ public:
             options, &out));
         return tokenizer(out);
     }
+    tokenizer add_words(const std::vector<std::string> &words) const
+    {
+        mlm_tokenizer *out;
+        check(mlm_tokenizer_add_words(*this, pointers(words).data(), words.size(), &out));
+        return tokenizer(out);
+    }
     void save(const std::string &directory) const
     {
         check(mlm_tokenizer_save(*this, directory.c_str()));
@@ -235,6 +241,15 @@ public:
     {
         mlm_encoder *out;
         check(mlm_encoder_share(*this, runtime, &out));
+        return encoder(out);
+    }
+    /* New token i is the mean of pieces offsets[i] to offsets[i+1]-1. */
+    encoder add_tokens(const std::vector<std::int32_t> &offsets,
+        const std::vector<std::int32_t> &pieces) const
+    {
+        mlm_encoder *out;
+        check(mlm_encoder_add_tokens(
+            *this, offsets.data(), pieces.data(), offsets.empty() ? 0 : offsets.size() - 1, &out));
         return encoder(out);
     }
     void save(const std::string &directory, std::int32_t dtype = MLM_F32) const

@@ -47,8 +47,7 @@ static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_opt
     return MLM_OK;
 }
 
-/* A handle on a model, whose reference it takes over, whatever comes. */
-static mlm_status create_handle(mlm_runtime *runtime, mlm__model *model, mlm_encoder **out)
+mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encoder **out)
 {
     mlm_encoder *encoder = mlm__alloc_zero(runtime, 1, sizeof *encoder);
     if (!encoder) {
@@ -72,7 +71,7 @@ static mlm_status create(
 {
     mlm__model *model;
     MLM__TRY(mlm__model_create(runtime, config, seed, &model));
-    return create_handle(runtime, model, out);
+    return mlm__encoder_make(runtime, model, out);
 }
 
 mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *config,
@@ -100,7 +99,7 @@ static mlm_status load(mlm_runtime *runtime, const char *directory,
     mlm__model *model;
     MLM__TRY(
         mlm__model_load_as(runtime, directory, options->seed, options->sentence_head == 1, &model));
-    return create_handle(runtime, model, out);
+    return mlm__encoder_make(runtime, model, out);
 }
 
 mlm_status mlm_encoder_load(mlm_runtime *runtime, const char *directory,
@@ -130,7 +129,7 @@ mlm_status mlm_encoder_share(mlm_encoder *encoder, mlm_runtime *runtime, mlm_enc
     if (!encoder)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_share: encoder is NULL");
     MLM__TRY(mlm__runtime_retain(runtime, &runtime));
-    mlm_status status = create_handle(runtime, mlm__model_retain(encoder->model), out);
+    mlm_status status = mlm__encoder_make(runtime, mlm__model_retain(encoder->model), out);
     mlm_runtime_free(runtime);
     return status;
 }

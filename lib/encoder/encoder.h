@@ -21,6 +21,9 @@ struct mlm_encoder {
     mlm__scratch hidden, pooled, rows, labels, losses, correct, logits;
 };
 
+/* A handle on a model, whose reference it takes over, whatever comes. */
+mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encoder **out);
+
 mlm_encoder *mlm__encoder_retain(mlm_encoder *encoder);
 
 /* Reads a caller's batch and checks it against the model: ids, types, lengths, labels. With
