@@ -80,7 +80,10 @@ EncoderOptions = _struct("encoder_options", [
     (c_int32, "precision"), (c_uint64, "seed"), (c_int32, "sentence_head"), (c_uint32, "reserved0")])
 TrainerOptions = _struct("trainer_options", [
     (c_int32, "lr_scheduler adam_bias_correction"), (c_uint32, "reserved0"),
-    (c_int64, "warmup_steps total_steps"), (c_double, "learning_rate weight_decay")])
+    (c_int64, "warmup_steps total_steps"),
+    (c_double, "learning_rate weight_decay adam_beta1 adam_beta2 adam_epsilon max_grad_norm "
+               "hidden_dropout_prob attention_probs_dropout_prob"), (c_uint64, "seed"),
+    (c_int32, "freeze_embeddings freeze_layers")])
 Metrics = _struct("metrics", [
     (c_uint32, "reserved0"), (c_int64, "step position sequences tokens labels"),
     (c_double, "loss accuracy sentence_loss sentence_accuracy learning_rate grad_norm seconds")])

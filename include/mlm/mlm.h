@@ -474,6 +474,10 @@ typedef struct mlm_trainer_options {
     double hidden_dropout_prob;     /* -1 = the config's; default -1                */
     double attention_probs_dropout_prob;
     uint64_t seed;                  /* dropout; default 0                           */
+    /* What keeps its bytes, and costs neither gradients nor moments. 1: word, position and
+       type embeddings and their norm, and so the tied decoder; default 0. */
+    int32_t freeze_embeddings;
+    int32_t freeze_layers;          /* the first so many, at most L; default 0      */
 } mlm_trainer_options;
 
 /* Sums count numbers (MLM_F32, MLM_F64 or MLM_I64; at most 2^24) over all ranks, in
@@ -481,7 +485,7 @@ typedef struct mlm_trainer_options {
 typedef int (*mlm_allreduce_fn)(void *user, void *data, size_t count, int32_t dtype);
 
 MLM_API void mlm_trainer_options_init(mlm_trainer_options *options, size_t size);
-/* Allocates gradients and moments, 12 bytes a parameter. */
+/* Allocates gradients and moments, 12 bytes a parameter that is not frozen. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_create(mlm_runtime *runtime, mlm_encoder *encoder,
     const mlm_trainer_options *options, mlm_trainer **out);
 /* Says what the batches come from; each may be NULL. The checkpoint then has the
@@ -510,11 +514,12 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_get_metrics(const mlm_trainer *trainer,
 MLM_API MLM_CHECK mlm_status mlm_trainer_save(mlm_trainer *trainer, const char *directory);
 /* Puts the parameters into encoder, whose config must be the same. options: NULL = as
    saved; else they replace all of those, for a longer run or another rate, and the
-   rate set by mlm_trainer_set_learning_rate. MLM_ERR_NOT_FOUND: no checkpoint there. */
+   rate set by mlm_trainer_set_learning_rate; what is frozen must be as saved, else
+   MLM_ERR_MISMATCH. MLM_ERR_NOT_FOUND: no checkpoint there. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder,
     const char *directory, const mlm_trainer_options *options, mlm_trainer **out);
 /* As mlm_encoder_get_tensor: the gradient that the last update used (of the mean
-   loss, before clipping), until the next accumulate. */
+   loss, before clipping), until the next accumulate. data is NULL of what is frozen. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, mlm_tensor *out);
 /* Trains as rank of ranks that began with equal parameters and options, each with its
    share of the batches (mlm_corpus_options has the same two). Every rank then makes

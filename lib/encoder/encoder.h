@@ -34,12 +34,12 @@ mlm_status mlm__encoder_read_batch(
 
 /* Forward and backward of a batch that was read by mlm__encoder_read_batch, chunk by chunk: adds
    loss_scale d(sum of the masked losses) + sentence_scale d(sum of the sentence losses) to
-   gradients (laid out as the parameters), and counts and losses to *sums. After an error gradients
+   gradients (laid out as the parameters, without what is frozen), and counts and losses to *sums. After an error gradients
    and sums are of no use; parameters are never touched. Call it between mlm__fp_enter and
    mlm__fp_leave. */
 mlm_status mlm__encoder_train(mlm_encoder *encoder, const mlm_batch *batch,
-    const mlm__dropout *dropout, double loss_scale, double sentence_scale, float *gradients,
-    mlm__sums *sums);
+    const mlm__dropout *dropout, double loss_scale, double sentence_scale,
+    const mlm__frozen *frozen, float *gradients, mlm__sums *sums);
 
 /* count elements of size bytes, uninitialised; NULL, with this thread's error set: no memory. */
 void *mlm__scratch_get(mlm_runtime *runtime, mlm__scratch *scratch, size_t count, size_t size);

@@ -124,6 +124,7 @@ static void build(builder *b)
     layout->embeddings_norm = norm(b, H, "bert.embeddings.LayerNorm");
     for (int32_t l = 0; l < config->num_hidden_layers; l++)
         layout->layers[l] = encoder_layer(b, l);
+    layout->layers_end = b->size;
     if (config->sentence_head)
         layout->pooler = dense(b, H, H, "bert.pooler.dense");
     layout->decoder.weight = layout->word_embeddings;
@@ -162,6 +163,19 @@ mlm_status mlm__layout_create(
     build(&(builder){.layout = layout});
     *out = layout;
     return MLM_OK;
+}
+
+mlm__frozen mlm__layout_freeze(const mlm__layout *layout, bool embeddings, int32_t layers)
+{
+    const int32_t L = layout->config.num_hidden_layers;
+    assert(layers >= 0 && layers <= L);
+    const size_t first = layout->layers[0].qkv.weight;
+    return (mlm__frozen){
+        .embeddings = embeddings,
+        .layers = layers,
+        .begin = embeddings ? 0 : first,
+        .end = layers < L ? layout->layers[layers].qkv.weight : layout->layers_end,
+    };
 }
 
 void mlm__layout_free(mlm_runtime *runtime, mlm__layout *layout)

@@ -39,7 +39,8 @@ typedef struct mlm__layout {
     size_t size;
     size_t word_embeddings, position_embeddings, token_type_embeddings;
     mlm__affine embeddings_norm;
-    mlm__layer_layout *layers;             /* [L] */
+    mlm__layer_layout *layers; /* [L] */
+    size_t layers_end;
     mlm__affine pooler, sentence;          /* with config.sentence_head only */
     mlm__affine transform, transform_norm; /* prediction head */
     mlm__affine decoder; /* [V,H], [V]; the weight is word_embeddings but for untied ones */
@@ -49,5 +50,28 @@ typedef struct mlm__layout {
 mlm_status mlm__layout_create(
     mlm_runtime *runtime, const mlm_encoder_config *config, mlm__layout **out);
 void mlm__layout_free(mlm_runtime *runtime, mlm__layout *layout);
+
+/* Parameters that are not trained: of the embeddings (with their norm), of the first layers, or of
+   both. They lie together, at [begin,end) of the layout; arrays of gradients and moments leave them
+   out. All zero: every parameter is trained. */
+typedef struct mlm__frozen {
+    bool embeddings;
+    int32_t layers;
+    size_t begin, end;
+} mlm__frozen;
+
+/* layers is in [0,L]. */
+mlm__frozen mlm__layout_freeze(const mlm__layout *layout, bool embeddings, int32_t layers);
+
+static inline bool mlm__is_frozen(const mlm__frozen *frozen, size_t offset)
+{
+    return offset >= frozen->begin && offset < frozen->end;
+}
+
+/* Where the gradient and the moments are of what lies at offset and is not frozen. */
+static inline size_t mlm__trained_place(const mlm__frozen *frozen, size_t offset)
+{
+    return offset < frozen->begin ? offset : offset - (frozen->end - frozen->begin);
+}
 
 #endif

@@ -67,9 +67,10 @@ mlm_status mlm__network_sentence_logits(
 
 /* Training: forward with dropout, losses, backward. Adds
    loss_scale d(sum of MLM losses) + sentence_scale d(sum of sentence losses) to gradients (laid out
-   as the parameters) and the sums to *sums. */
+   as the parameters, without what is frozen) and the sums to *sums. Nothing is computed for what is
+   frozen, nor below the lowest parameter that is not. */
 mlm_status mlm__network_train(mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__dropout *dropout, double loss_scale, double sentence_scale,
-    real *gradients, mlm__sums *sums);
+    const mlm__frozen *frozen, real *gradients, mlm__sums *sums);
 
 #endif

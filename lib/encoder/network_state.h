@@ -92,9 +92,4 @@ static inline mlm__weights mlm__weights_at(const real *parameters, mlm__affine a
     return (mlm__weights){parameters + at.weight, parameters + at.bias};
 }
 
-static inline mlm__weight_gradients mlm__gradients_at(real *gradients, mlm__affine at)
-{
-    return (mlm__weight_gradients){gradients + at.weight, gradients + at.bias};
-}
-
 #endif

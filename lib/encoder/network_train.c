@@ -12,11 +12,24 @@ typedef struct step {
     mlm__network *network;
     const mlm__chunk *chunk;
     const real *parameters;
+    const mlm__frozen *frozen;
     real *gradients;
     mlm__droppers droppers;
     double loss_scale, sentence_scale;
     mlm__sums *sums;
 } step;
+
+/* NULL: frozen. */
+static real *gradient_at(const step *s, size_t offset)
+{
+    return mlm__is_frozen(s->frozen, offset) ? NULL
+                                             : s->gradients + mlm__trained_place(s->frozen, offset);
+}
+
+static mlm__weight_gradients gradients_at(const step *s, mlm__affine at)
+{
+    return (mlm__weight_gradients){gradient_at(s, at.weight), gradient_at(s, at.bias)};
+}
 
 static const real *layer_input(const mlm__network *network, size_t l)
 {
@@ -71,11 +84,10 @@ static void prediction_rows(const step *s, const real *hidden, size_t M)
         s->sums->correct += room->correct[m];
     }
     s->sums->labels += (int64_t)M;
-    mlm__cross_entropy_backward(compute, &loss, s->loss_scale, room->parts, room->dz,
-        mlm__gradients_at(s->gradients, layout->decoder));
+    mlm__cross_entropy_backward(
+        compute, &loss, s->loss_scale, room->parts, room->dz, gradients_at(s, layout->decoder));
     mlm__prediction_head_backward(compute, &head, room->dz, room->dup, network->backward.dout,
-        mlm__gradients_at(s->gradients, layout->transform),
-        mlm__gradients_at(s->gradients, layout->transform_norm));
+        gradients_at(s, layout->transform), gradients_at(s, layout->transform_norm));
 }
 
 /* Labelled rows in parts of equal size, at most MLM__HEAD_ROWS each. Returns their number. */
@@ -129,13 +141,20 @@ static size_t sentence_loss(const step *s, const real *hidden)
     }
     s->sums->sentence_count += (int64_t)labelled;
     mlm__sentence_head_backward(&network->compute, &head, room->x, room->pooled, room->logits,
-        room->dpooled, room->dx, network->backward.dout,
-        mlm__gradients_at(s->gradients, layout->pooler),
-        mlm__gradients_at(s->gradients, layout->sentence));
+        room->dpooled, room->dx, network->backward.dout, gradients_at(s, layout->pooler),
+        gradients_at(s, layout->sentence));
     return labelled;
 }
 
 /* ---- backward --------------------------------------------------------------------------- */
+
+/* The gradient of a layer's input is that of the output below. */
+static void pass_down(mlm__backward_room *room)
+{
+    real *dx = room->dx;
+    room->dx = room->dout;
+    room->dout = dx;
+}
 
 static void layer_backward(const step *s, size_t l)
 {
@@ -147,59 +166,62 @@ static void layer_backward(const step *s, size_t l)
     const mlm__attention attention = attention_of(s, l);
     const mlm__feed_forward feed_forward = feed_forward_of(s, l);
     const size_t N = attention.N, H = attention.H, I = feed_forward.I;
-    real *gradients = s->gradients;
     mlm__feed_forward_backward(compute, &feed_forward, room->dout, room->output_dproj, room->dup,
         room->act, room->dmiddle);
     mlm__attention_backward(compute, &attention, room->dmiddle, room->attention_dproj,
         room->dcontext, room->dprojected, room->dx);
-    const mlm__weight_gradients query = mlm__gradients_at(gradients, at->qkv);
+    if ((int32_t)l < s->frozen->layers) {
+        pass_down(room);
+        return;
+    }
+    const mlm__weight_gradients query = gradients_at(s, at->qkv);
     /* A bias of the keys adds the same to all scores of a row, which softmax does not see. */
     const mlm__weight_gradients key = {query.weight + H * H, NULL};
     const mlm__weight_gradients value = {query.weight + 2 * H * H, query.bias + 2 * H};
     const real *dprojected = room->dprojected;
     const mlm__linear_gradient linears[6] = {
-        {N, I, H, room->act, room->output_dproj, H, mlm__gradients_at(gradients, at->output)},
-        {N, H, I, kept->middle, room->dup, I, mlm__gradients_at(gradients, at->intermediate)},
+        {N, I, H, room->act, room->output_dproj, H, gradients_at(s, at->output)},
+        {N, H, I, kept->middle, room->dup, I, gradients_at(s, at->intermediate)},
         {N, H, H, attention.x, dprojected, 3 * H, query},
         {N, H, H, attention.x, dprojected + H, 3 * H, key},
         {N, H, H, attention.x, dprojected + 2 * H, 3 * H, value},
-        {N, H, H, kept->context, room->attention_dproj, H,
-            mlm__gradients_at(gradients, at->attention_output)},
+        {N, H, H, kept->context, room->attention_dproj, H, gradients_at(s, at->attention_output)},
     };
     const mlm__norm_gradient norms[2] = {
         {N, H, kept->output_norm.sum, kept->output_norm.moments, room->dout,
-            mlm__gradients_at(gradients, at->output_norm)},
+            gradients_at(s, at->output_norm)},
         {N, H, kept->attention_norm.sum, kept->attention_norm.moments, room->dmiddle,
-            mlm__gradients_at(gradients, at->attention_norm)},
+            gradients_at(s, at->attention_norm)},
     };
     mlm__parameter_gradients(compute, linears, 6, norms, 2);
-    real *dx = room->dx;
-    room->dx = room->dout;
-    room->dout = dx;
+    pass_down(room);
 }
 
 static void backward(const step *s)
 {
     mlm__network *network = s->network;
     const mlm__layout *layout = network->layout;
-    for (size_t l = (size_t)layout->config.num_hidden_layers; l-- > 0;)
+    const size_t lowest = s->frozen->embeddings ? (size_t)s->frozen->layers : 0;
+    for (size_t l = (size_t)layout->config.num_hidden_layers; l-- > lowest;)
         layer_backward(s, l);
+    if (s->frozen->embeddings)
+        return;
     const mlm__embedding embedding =
         mlm__network_embedding(network, s->parameters, s->chunk, &s->droppers);
-    const mlm__embedding_gradients into = {.word = s->gradients + layout->word_embeddings,
-        .position = s->gradients + layout->position_embeddings,
-        .type = s->gradients + layout->token_type_embeddings,
-        .norm = mlm__gradients_at(s->gradients, layout->embeddings_norm)};
+    const mlm__embedding_gradients into = {.word = gradient_at(s, layout->word_embeddings),
+        .position = gradient_at(s, layout->position_embeddings),
+        .type = gradient_at(s, layout->token_type_embeddings),
+        .norm = gradients_at(s, layout->embeddings_norm)};
     mlm__embedding_backward(
         &network->compute, &embedding, network->backward.dout, network->backward.dx, &into);
 }
 
 mlm_status mlm__network_train(mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__dropout *dropout, double loss_scale, double sentence_scale,
-    real *gradients, mlm__sums *sums)
+    const mlm__frozen *frozen, real *gradients, mlm__sums *sums)
 {
     assert(network->training);
-    const step s = {network, chunk, parameters, gradients,
+    const step s = {network, chunk, parameters, frozen, gradients,
         mlm__network_place(network, chunk, dropout), loss_scale, sentence_scale, sums};
     const size_t H = (size_t)network->layout->config.hidden_size;
     mlm__blas_begin();

@@ -177,8 +177,9 @@ static void block_gradients(const backward_work *work, block at, real *part, boo
         if (label >= at.first && label < at.first + at.width)
             row[label - at.first] -= work->scale;
     }
-    kernels->multiply(true, false, at.width, H, M, 1, dlogits, at.width, layer->z, H, 1,
-        work->decoder.weight + at.first * H, H);
+    if (work->decoder.weight)
+        kernels->multiply(true, false, at.width, H, M, 1, dlogits, at.width, layer->z, H, 1,
+            work->decoder.weight + at.first * H, H);
     kernels->column_sums(M, at.width, dlogits, at.width, work->decoder.bias + at.first);
     kernels->multiply(false, false, M, H, at.width, 1, dlogits, at.width,
         layer->decoder.weight + at.first * H, H, first ? 0 : 1, part, H);

@@ -26,9 +26,9 @@ static void adamw_piece(void *context, size_t index, int32_t thread)
     (void)thread;
     const adamw_work *work = context;
     const mlm__piece *piece = &work->pieces[index];
-    const float *restrict gradient = work->gradients + piece->offset;
-    float *restrict m = work->exp_avg + piece->offset;
-    float *restrict v = work->exp_avg_sq + piece->offset;
+    const float *restrict gradient = work->gradients + piece->place;
+    float *restrict m = work->exp_avg + piece->place;
+    float *restrict v = work->exp_avg_sq + piece->place;
     float *restrict w = work->parameters + piece->offset;
     const float gradient_scale = work->gradient_scale, keep = piece->decay ? work->keep : 1.0f;
     const float rate1 = work->rate1, beta2 = work->beta2, rate2 = work->rate2;

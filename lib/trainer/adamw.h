@@ -11,7 +11,7 @@ typedef struct mlm__adamw {
     int64_t step; /* of this update, from 1 */
 } mlm__adamw;
 
-/* One update of parameters and moments, all in the layout that the pieces are cut from.
+/* One update of the parameters of the pieces, and of their moments.
    The gradients are read only: clipping is applied on the way. */
 void mlm__adamw_update(mlm_runtime *runtime, const mlm__pieces *pieces, const mlm__adamw *adamw,
     const float *gradients, float *exp_avg, float *exp_avg_sq, float *parameters);

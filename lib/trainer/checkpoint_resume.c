@@ -155,7 +155,7 @@ static mlm_status read_moment(const mlm__safetensors *file, const char *path,
     if (!fits)
         return mlm__error(
             MLM_ERR_FORMAT, "%s: %s: not F32 of its parameter's shape", path, name.text);
-    return mlm__safetensors_read(file, tensor, out + parameter->offset);
+    return mlm__safetensors_read(file, tensor, out);
 }
 
 static mlm_status read_all_moments(
@@ -163,8 +163,12 @@ static mlm_status read_all_moments(
 {
     const mlm__layout *layout = trainer->encoder->model->layout;
     for (size_t i = 0; i < layout->count; i++) {
-        MLM__TRY(read_moment(file, path, &layout->parameters[i], 0, trainer->exp_avg));
-        MLM__TRY(read_moment(file, path, &layout->parameters[i], 1, trainer->exp_avg_sq));
+        const mlm__parameter *parameter = &layout->parameters[i];
+        if (mlm__is_frozen(&trainer->frozen, parameter->offset))
+            continue;
+        const size_t place = mlm__trained_place(&trainer->frozen, parameter->offset);
+        MLM__TRY(read_moment(file, path, parameter, 0, trainer->exp_avg + place));
+        MLM__TRY(read_moment(file, path, parameter, 1, trainer->exp_avg_sq + place));
         if (!mlm__progress(
                 trainer->runtime, "reading the checkpoint", (int64_t)i + 1, (int64_t)layout->count))
             return stopped(path);
@@ -185,6 +189,21 @@ static mlm_status read_moments(mlm_trainer *trainer, const char *directory)
     }
     mlm__free(trainer->runtime, path);
     return status;
+}
+
+/* Moments of what was frozen are not there, and would begin anew in the middle of a run. */
+static mlm_status check_frozen(
+    const mlm_trainer_options *given, const mlm_trainer_options *saved, const char *directory)
+{
+    if (given->freeze_embeddings != saved->freeze_embeddings)
+        return mlm__error(MLM_ERR_MISMATCH,
+            "%s: freeze_embeddings is %d, the checkpoint was trained with %d", directory,
+            given->freeze_embeddings, saved->freeze_embeddings);
+    if (given->freeze_layers != saved->freeze_layers)
+        return mlm__error(MLM_ERR_MISMATCH,
+            "%s: freeze_layers is %d, the checkpoint was trained with %d", directory,
+            given->freeze_layers, saved->freeze_layers);
+    return MLM_OK;
 }
 
 /* The checkpoint's parts, read and verified. The encoder comes last: it takes all or nothing. */
@@ -211,6 +230,8 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         return mlm__error(MLM_ERR_FORMAT, "%s: provenance: not an object", json_path);
     MLM__TRY(check_files(encoder->runtime, directory, root, json_path));
     MLM__TRY(check_config(encoder, directory));
+    if (given)
+        MLM__TRY(check_frozen(given, &record.options, directory));
     mlm_trainer *trainer;
     MLM__TRY(mlm__trainer_new(runtime, encoder, given ? given : &record.options, &trainer));
     mlm_status status = fill(trainer, directory, root, &record, given != NULL);

@@ -18,7 +18,7 @@ void mlm__moment_name_make(const char *parameter, int32_t moment, mlm__moment_na
     snprintf(out->text, sizeof out->text, "%s.%s", parameter, moment ? "exp_avg_sq" : "exp_avg");
 }
 
-/* Two tensors a parameter. */
+/* Two tensors a parameter that is not frozen. */
 static mlm_status write_tensors(const mlm_trainer *trainer, mlm__directory *directory,
     mlm__moment_name *names, mlm__tensor_source *sources)
 {
@@ -27,13 +27,15 @@ static mlm_status write_tensors(const mlm_trainer *trainer, mlm__directory *dire
     size_t count = 0;
     for (size_t i = 0; i < layout->count; i++) {
         const mlm__parameter *parameter = &layout->parameters[i];
+        if (mlm__is_frozen(&trainer->frozen, parameter->offset))
+            continue;
         for (int32_t moment = 0; moment < MLM__MOMENTS; moment++) {
             mlm__moment_name_make(parameter->name, moment, &names[count]);
             sources[count] = (mlm__tensor_source){
                 .name = names[count].text,
                 .ndim = parameter->ndim,
                 .shape = {parameter->shape[0], parameter->shape[1]},
-                .data = moments[moment] + parameter->offset,
+                .data = moments[moment] + mlm__trained_place(&trainer->frozen, parameter->offset),
             };
             count++;
         }

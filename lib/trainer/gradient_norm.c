@@ -20,7 +20,7 @@ static void norm_piece(void *context, size_t index, int32_t thread)
     (void)thread;
     const norm_work *work = context;
     const mlm__piece *piece = &work->pieces[index];
-    const float *g = work->gradients + piece->offset;
+    const float *g = work->gradients + piece->place;
     double lanes[LANES] = {0};
     uint32_t i = 0;
     for (; i + LANES <= piece->count; i += LANES)

@@ -14,6 +14,7 @@ typedef struct mlm__piece {
     size_t offset; /* in the layout */
     uint32_t count;
     bool decay;
+    size_t place; /* of gradient and moments in theirs */
 } mlm__piece;
 
 typedef struct mlm__pieces {
@@ -21,8 +22,9 @@ typedef struct mlm__pieces {
     size_t count;
 } mlm__pieces;
 
-/* Every parameter of the layout, in its order, no piece over two parameters. */
-mlm_status mlm__pieces_create(mlm_runtime *runtime, const mlm__layout *layout, mlm__pieces *out);
+/* Every parameter of the layout that is not frozen, in its order, no piece over two parameters. */
+mlm_status mlm__pieces_create(mlm_runtime *runtime, const mlm__layout *layout,
+    const mlm__frozen *frozen, mlm__pieces *out);
 void mlm__pieces_free(mlm_runtime *runtime, mlm__pieces *pieces);
 
 #endif

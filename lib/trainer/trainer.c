@@ -16,6 +16,11 @@ mlm_status mlm__trainer_new(mlm_runtime *runtime, mlm_encoder *encoder,
     const mlm_trainer_options *options, mlm_trainer **out)
 {
     *out = NULL;
+    const mlm__layout *layout = encoder->model->layout;
+    if (options->freeze_layers > layout->config.num_hidden_layers)
+        return mlm__error(MLM_ERR_ARGUMENT,
+            "mlm_trainer_options: freeze_layers is %d, the encoder has %d layers",
+            options->freeze_layers, layout->config.num_hidden_layers);
     mlm_runtime *owner;
     MLM__TRY(mlm__runtime_retain(runtime, &owner));
     mlm_trainer *trainer = mlm__alloc_zero(owner, 1, sizeof *trainer);
@@ -29,13 +34,16 @@ mlm_status mlm__trainer_new(mlm_runtime *runtime, mlm_encoder *encoder,
     trainer->state.learning_rate = -1;
     trainer->metrics.struct_size = sizeof trainer->metrics;
     trainer->ranks = 1;
+    const mlm__frozen frozen =
+        mlm__layout_freeze(layout, options->freeze_embeddings, options->freeze_layers);
+    trainer->frozen = frozen;
+    trainer->trained_size = layout->size - (frozen.end - frozen.begin);
 
-    const mlm__layout *layout = encoder->model->layout;
-    mlm_status status = mlm__pieces_create(owner, layout, &trainer->pieces);
+    mlm_status status = mlm__pieces_create(owner, layout, &frozen, &trainer->pieces);
     if (status == MLM_OK) {
-        trainer->gradients = mlm__alloc_zero(owner, layout->size, sizeof(float));
-        trainer->exp_avg = mlm__alloc_zero(owner, layout->size, sizeof(float));
-        trainer->exp_avg_sq = mlm__alloc_zero(owner, layout->size, sizeof(float));
+        trainer->gradients = mlm__alloc_zero(owner, trainer->trained_size, sizeof(float));
+        trainer->exp_avg = mlm__alloc_zero(owner, trainer->trained_size, sizeof(float));
+        trainer->exp_avg_sq = mlm__alloc_zero(owner, trainer->trained_size, sizeof(float));
         trainer->sums = mlm__alloc(owner, trainer->pieces.count, sizeof *trainer->sums);
         if (!trainer->gradients || !trainer->exp_avg || !trainer->exp_avg_sq || !trainer->sums)
             status = MLM_ERR_MEMORY;
@@ -194,7 +202,10 @@ mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, ml
     mlm_tensor tensor = {.struct_size = sizeof tensor};
     MLM__TRY(mlm_encoder_get_tensor(trainer->encoder, index, &tensor));
     const mlm__model *model = trainer->encoder->model;
-    tensor.data = trainer->gradients + model->layout->parameters[index].offset;
+    const size_t offset = model->layout->parameters[index].offset;
+    tensor.data = mlm__is_frozen(&trainer->frozen, offset)
+                      ? NULL
+                      : trainer->gradients + mlm__trained_place(&trainer->frozen, offset);
     return mlm__struct_write(out, &tensor, sizeof tensor, "mlm_tensor");
 }
 

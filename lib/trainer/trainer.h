@@ -31,7 +31,10 @@ struct mlm_trainer {
     mlm_encoder *encoder;
     mlm_trainer_options options;
     mlm__pieces pieces;
-    float *gradients, *exp_avg, *exp_avg_sq; /* in the parameters' layout */
+    mlm__frozen frozen;
+    /* [trained_size] in the parameters' layout, without what is frozen */
+    float *gradients, *exp_avg, *exp_avg_sq;
+    size_t trained_size;
     double *sums;                            /* [pieces.count], the norm's scratch */
 
     mlm__waiting *waiting;
@@ -55,7 +58,8 @@ struct mlm_trainer {
     int64_t *rank_numbers; /* [ranks], scratch of the collectives */
 };
 
-/* Allocates everything; moments are zero. options are whole and checked. */
+/* Allocates everything; moments are zero. options are whole and checked, but for freeze_layers
+   against the encoder. */
 mlm_status mlm__trainer_new(mlm_runtime *runtime, mlm_encoder *encoder,
     const mlm_trainer_options *options, mlm_trainer **out);
 

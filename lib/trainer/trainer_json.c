@@ -23,6 +23,7 @@ typedef struct member {
     const char *name;
     size_t offset;
     member_kind kind; /* integers are 0 or more */
+    bool optional;    /* absent from files of older libraries: stays 0 */
 } member;
 
 #define MEMBER(type, field, its_kind)                                                              \
@@ -43,6 +44,8 @@ static const member option_members[] = {
     MEMBER(mlm_trainer_options, hidden_dropout_prob, KIND_DOUBLE),
     MEMBER(mlm_trainer_options, attention_probs_dropout_prob, KIND_DOUBLE),
     MEMBER(mlm_trainer_options, seed, KIND_SEED),
+    {"freeze_embeddings", offsetof(mlm_trainer_options, freeze_embeddings), KIND_INT32, true},
+    {"freeze_layers", offsetof(mlm_trainer_options, freeze_layers), KIND_INT32, true},
 };
 
 static const member state_members[] = {
@@ -178,6 +181,8 @@ static mlm_status read_seed(const json_t *object, const char *path, const char *
 static mlm_status read_member(const json_t *object, const char *path, const member *m, void *record)
 {
     const json_t *given = json_object_get(object, m->name);
+    if (!given && m->optional)
+        return MLM_OK;
     if (!given || json_is_null(given))
         return missing(path, m->name);
     char *at = (char *)record + m->offset;

@@ -90,6 +90,10 @@ mlm_status mlm__trainer_options_check(const mlm_trainer_options *o)
     if (o->attention_probs_dropout_prob != -1 && !share_below_one(o->attention_probs_dropout_prob))
         return refuse(
             "attention_probs_dropout_prob", o->attention_probs_dropout_prob, "-1 or in [0,1)");
+    if (o->freeze_embeddings != 0 && o->freeze_embeddings != 1)
+        return refuse_int("freeze_embeddings", o->freeze_embeddings, "0 or 1");
+    if (o->freeze_layers < 0)
+        return refuse_int("freeze_layers", o->freeze_layers, "0 or more");
     return MLM_OK;
 }
 

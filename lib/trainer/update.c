@@ -66,7 +66,7 @@ static void clear_piece(void *context, size_t index, int32_t thread)
     (void)thread;
     const mlm_trainer *trainer = context;
     const mlm__piece *piece = &trainer->pieces.piece[index];
-    memset(trainer->gradients + piece->offset, 0, piece->count * sizeof(float));
+    memset(trainer->gradients + piece->place, 0, piece->count * sizeof(float));
 }
 
 static double or_config(double probability, double config)
@@ -91,7 +91,7 @@ static mlm_status train_waiting(mlm_trainer *trainer, const divisors *by, mlm__s
     for (size_t i = 0; i < trainer->waiting_count; i++) {
         mlm_batch batch = batch_of(trainer, &trainer->waiting[i]);
         MLM__TRY(mlm__encoder_train(trainer->encoder, &batch, &dropout, loss_scale, sentence_scale,
-            trainer->gradients, sums));
+            &trainer->frozen, trainer->gradients, sums));
     }
     return MLM_OK;
 }
@@ -103,8 +103,7 @@ static mlm_status sum_results(mlm_trainer *trainer, mlm__sums *sums)
     double losses[2] = {sums->loss, sums->sentence_loss};
     MLM__TRY(mlm__sum_over_ranks(trainer, counts, 6, MLM_I64));
     MLM__TRY(mlm__sum_over_ranks(trainer, losses, 2, MLM_F64));
-    MLM__TRY(mlm__sum_over_ranks(
-        trainer, trainer->gradients, trainer->encoder->model->layout->size, MLM_F32));
+    MLM__TRY(mlm__sum_over_ranks(trainer, trainer->gradients, trainer->trained_size, MLM_F32));
     *sums = (mlm__sums){
         .sequences = counts[0],
         .tokens = counts[1],

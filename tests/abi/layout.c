@@ -152,7 +152,7 @@ AT(mlm_metrics, learning_rate, 80)
 AT(mlm_metrics, grad_norm, 88)
 AT(mlm_metrics, seconds, 96)
 
-SIZE(mlm_trainer_options, 104)
+SIZE(mlm_trainer_options, 112)
 AT(mlm_trainer_options, struct_size, 0)
 AT(mlm_trainer_options, lr_scheduler, 4)
 AT(mlm_trainer_options, adam_bias_correction, 8)
@@ -168,6 +168,8 @@ AT(mlm_trainer_options, max_grad_norm, 72)
 AT(mlm_trainer_options, hidden_dropout_prob, 80)
 AT(mlm_trainer_options, attention_probs_dropout_prob, 88)
 AT(mlm_trainer_options, seed, 96)
+AT(mlm_trainer_options, freeze_embeddings, 104)
+AT(mlm_trainer_options, freeze_layers, 108)
 
 #endif
 

@@ -109,8 +109,8 @@ int main(int argc, char **argv)
                 .offsets = offsets + b,
                 .input_ids = ids + b * T,
                 .labels = labels + b * T};
-            must(mlm__network_train(
-                network, parameters, &chunk, &dropout, 1.0 / N, 0, gradients, &sums));
+            must(mlm__network_train(network, parameters, &chunk, &dropout, 1.0 / N, 0,
+                &(mlm__frozen){0}, gradients, &sums));
         }
         const double step = mlm__seconds() - start;
         total += step;

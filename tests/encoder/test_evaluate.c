@@ -130,13 +130,14 @@ START_TEST(chunks_train_as_their_sequences)
     float *together = calloc(size, sizeof *together), *apart = calloc(size, sizeof *apart);
     mlm__dropout dropout = {.hidden = 0.2, .attention = 0.2, .seed = 3, .step = 5};
     mlm__sums sums = {0}, parts = {0};
-    assert_ok(
-        mlm__encoder_train(pre_training, &many->batch, &dropout, 1e-3, 1e-3, together, &sums));
+    assert_ok(mlm__encoder_train(
+        pre_training, &many->batch, &dropout, 1e-3, 1e-3, &(mlm__frozen){0}, together, &sums));
     for (int32_t b = 0; b < B; b++) {
         int32_t offsets[2];
         mlm_batch one = fixture_sequence(many->which[b], offsets);
         one.position = 1000 + b;
-        assert_ok(mlm__encoder_train(pre_training, &one, &dropout, 1e-3, 1e-3, apart, &parts));
+        assert_ok(mlm__encoder_train(
+            pre_training, &one, &dropout, 1e-3, 1e-3, &(mlm__frozen){0}, apart, &parts));
     }
     ck_assert_int_eq(sums.labels, parts.labels);
     ck_assert_int_eq(sums.correct, parts.correct);
@@ -205,8 +206,8 @@ START_TEST(training_sums_agree)
     float *gradients = calloc(layout->size, sizeof *gradients);
     mlm__dropout none = {.seed = 0};
     mlm__sums sums = {0};
-    assert_ok(mlm__encoder_train(
-        pre_training, &read, &none, 1.0 / FIXTURE_M, 1.0 / FIXTURE_B, gradients, &sums));
+    assert_ok(mlm__encoder_train(pre_training, &read, &none, 1.0 / FIXTURE_M, 1.0 / FIXTURE_B,
+        &(mlm__frozen){0}, gradients, &sums));
     ck_assert_int_eq(sums.sequences, FIXTURE_B);
     ck_assert_int_eq(sums.tokens, FIXTURE_N);
     ck_assert_int_eq(sums.labels, FIXTURE_M);

@@ -70,7 +70,8 @@ static mlm_status train(mlm_runtime *runtime, void *context)
     mlm__sums sums = {0};
     if (status == MLM_OK) {
         ck_assert_uint_lt(encoder->model->layout->size, 1 << 14);
-        status = mlm__encoder_train(encoder, &batch, &dropout, 1, 1, gradients, &sums);
+        status = mlm__encoder_train(
+            encoder, &batch, &dropout, 1, 1, &(mlm__frozen){0}, gradients, &sums);
     }
     mlm_encoder_free(encoder);
     return status;

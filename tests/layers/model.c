@@ -89,6 +89,6 @@ mlm__sums test_model_train(
     mlm__sums sums = {0};
     memset(model->gradients, 0, model->layout->size * sizeof(real));
     assert_ok(mlm__network_train(model->network, model->parameters, &model->chunk, dropout,
-        loss_scale, sentence_scale, model->gradients, &sums));
+        loss_scale, sentence_scale, &(mlm__frozen){0}, model->gradients, &sums));
     return sums;
 }

@@ -116,12 +116,12 @@ START_TEST(masks_follow_the_position)
             .token_type_ids = it.types + first,
             .labels = it.labels + first,
             .sentence_labels = it.sentence_labels + b};
-        assert_ok(mlm__network_train(
-            model.network, model.parameters, &chunk, &dropout, 0.01, 0.02, model.gradients, &sums));
+        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
+            &(mlm__frozen){0}, model.gradients, &sums));
         mlm__dropout next = dropout;
         next.step++;
-        assert_ok(mlm__network_train(
-            model.network, model.parameters, &chunk, &next, 0, 0, model.gradients, &other));
+        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &next, 0, 0,
+            &(mlm__frozen){0}, model.gradients, &other));
     }
     ck_assert_double_le(fabs(sums.loss - together.sums.loss), 1e-6 * sums.loss);
     ck_assert_double_ge(fabs(sums.loss - other.loss), 1e-5 * sums.loss);

@@ -36,7 +36,7 @@ static void run(const mlm_trainer_options *options, float w[COUNT], double norms
 {
     mlm_runtime *runtime;
     assert_ok(mlm__runtime_retain(NULL, &runtime));
-    mlm__piece parts[] = {{0, DECAYED, true}, {DECAYED, PLAIN, false}};
+    mlm__piece parts[] = {{0, DECAYED, true, 0}, {DECAYED, PLAIN, false, DECAYED}};
     const mlm__pieces pieces = {parts, 2};
     float g[COUNT], m[COUNT] = {0}, v[COUNT] = {0};
     double sums[2];
@@ -113,8 +113,9 @@ START_TEST(norm_is_of_every_number)
     static float g[SIZE];
     mlm_runtime *runtime;
     assert_ok(mlm__runtime_retain(NULL, &runtime));
-    mlm__piece parts[] = {{0, MLM__PIECE_SIZE, true}, {MLM__PIECE_SIZE, MLM__PIECE_SIZE, true},
-        {2 * MLM__PIECE_SIZE, 21, false}};
+    mlm__piece parts[] = {{0, MLM__PIECE_SIZE, true, 0},
+        {MLM__PIECE_SIZE, MLM__PIECE_SIZE, true, MLM__PIECE_SIZE},
+        {2 * MLM__PIECE_SIZE, 21, false, 2 * MLM__PIECE_SIZE}};
     const mlm__pieces pieces = {parts, 3};
     double sums[3];
     for (int32_t i = 0; i < SIZE; i++)

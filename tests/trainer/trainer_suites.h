@@ -11,5 +11,6 @@ Suite *update_suite(void);
 Suite *ranks_suite(void);
 Suite *checkpoint_suite(void);
 Suite *attach_suite(void);
+Suite *freezing_suite(void);
 
 #endif
