@@ -4,6 +4,7 @@
  * program adds: options, a progress line, a metrics file, signals.
  */
 #include "heldout.h"
+#include "new_words.h"
 
 #include <signal.h>
 #include <time.h>
@@ -16,7 +17,9 @@ struct settings {
     int64_t vocab_size, steps, batch_size, accumulate, T, warmup, schedule, masking, seed, threads;
     int64_t precision, eval_every, patience, save_every;
     double learning_rate, weight_decay, dropout, mask_probability;
-    int resume, quiet, next_sentence;
+    int resume, quiet, next_sentence, freeze_embeddings;
+    const char *add_words;
+    int64_t freeze_layers;
 };
 
 /* Google's small BERTs. The rates are good ones for batches of a few thousand tokens. */
@@ -173,6 +176,7 @@ struct handles {
     mlm_trainer *trainer;
     struct heldout heldout;
     double learning_rate; /* the configuration's own */
+    mlm_tokenizer *old_tokenizer; /* without the words of --add-words; NULL: there are none */
 };
 
 /* As check, but a signal while texts or a model are read is no failure. */
@@ -209,6 +213,11 @@ static void open_tokenizer(const struct settings *settings, const char *const *p
         path = settings->output;
     if (path) {
         check_preparation(mlm_tokenizer_load(handles->runtime, path, NULL, &handles->tokenizer));
+        if (settings->add_words) {
+            handles->old_tokenizer = handles->tokenizer;
+            handles->tokenizer = new_words_add(
+                handles->old_tokenizer, settings->add_words, settings->quiet);
+        }
         return;
     }
     mlm_vocab_options_init(&vocab, sizeof vocab);
@@ -272,6 +281,8 @@ static void open_encoder(const struct settings *settings, struct handles *handle
     if (settings->init) {
         check_preparation(
             mlm_encoder_load(handles->runtime, settings->init, &options, &handles->encoder));
+        if (handles->old_tokenizer)
+            new_words_grow(handles->old_tokenizer, handles->tokenizer, &handles->encoder);
         handles->learning_rate = 5e-5;
     } else {
         read_config(settings, handles, &config);
@@ -305,6 +316,8 @@ static void open_trainer(const struct settings *settings, struct handles *handle
     options.hidden_dropout_prob = settings->dropout;
     options.attention_probs_dropout_prob = settings->dropout;
     options.seed = (uint64_t)settings->seed;
+    options.freeze_embeddings = settings->freeze_embeddings;
+    options.freeze_layers = (int32_t)settings->freeze_layers;
     if (settings->resume)
         check_preparation(mlm_trainer_resume(
             handles->runtime, handles->encoder, settings->output, &options, &handles->trainer));
@@ -452,6 +465,7 @@ static int pretrain(const struct settings *settings, const char *const *paths, s
     mlm_masker_free(handles.masker);
     mlm_corpus_free(handles.corpus);
     mlm_tokenizer_free(handles.tokenizer);
+    mlm_tokenizer_free(handles.old_tokenizer);
     mlm_runtime_free(handles.runtime);
     return status == MLM_STOPPED ? EXIT_INTERRUPTED : finish_output();
 }
@@ -467,6 +481,8 @@ static void complete(struct settings *settings)
         refuse("--config and --init exclude each other");
     if (settings->init && settings->vocab_size)
         refuse("--init has a vocabulary: --vocab-size does not go with it");
+    if (settings->add_words && !settings->init)
+        refuse("--add-words needs --init");
     if (settings->patience && !settings->eval)
         refuse("--patience needs --eval");
     if (!settings->config)
@@ -548,6 +564,12 @@ int main(int argc, char **argv)
         {OPTION_SWITCH, "--resume", NULL, "go on with the run in --output", &s.resume, 0, 0},
         {OPTION_TEXT, "--metrics", "FILE.jsonl", "one JSON object for each update", &s.metrics, 0,
             0},
+        {OPTION_TEXT, "--add-words", "FILE", "with --init: a word a line, each to be one token",
+            &s.add_words, 0, 0},
+        {OPTION_SWITCH, "--freeze-embeddings", NULL,
+            "do not train the embeddings, nor the decoder tied to them", &s.freeze_embeddings, 0, 0},
+        {OPTION_WHOLE, "--freeze-layers", "N", "do not train the first N layers (default 0)",
+            &s.freeze_layers, 0, 1e6},
         {OPTION_SWITCH, "--quiet", NULL, "print held-out losses only", &s.quiet, 0, 0},
     };
     const struct program program = {"pretrain", "--output DIR [options] TEXT...",
