@@ -19,7 +19,8 @@ done
 
 design='--output --vocab --vocab-size --config --init --steps --batch-size --accumulate --seq-length
 --learning-rate --warmup --schedule --weight-decay --dropout --masking --mask-probability --seed
---threads --precision --eval --eval-every --patience --save-every --resume --metrics --quiet'
+--threads --precision --eval --eval-every --patience --save-every --resume --metrics --quiet
+--add-words --freeze-embeddings --freeze-layers'
 "$programs/pretrain" --help > out
 check "pretrain has every option" \
     "$(for option in $design; do grep -q -- "^  $option[ ]" out || echo "$option"; done)"

@@ -67,6 +67,19 @@ count "evaluate: accuracy" 1 '^accuracy: [01]\.[0-9]* of [0-9]* masked tokens$' 
 
 run "pretrain --init" "$programs/pretrain" --output continued --init model --steps 2 \
     --seq-length 32 --batch-size 2 --quiet text.txt
+printf 'Zyxel\n\nthe\nquokka\n' > field.txt
+adapt="--init model --add-words field.txt --freeze-layers 1 --seq-length 32 --quiet"
+run "pretrain --add-words" "$programs/pretrain" --output adapted $adapt --steps 2 text.txt
+holds "pretrain --add-words: at the end" adapted/vocab.txt awk '
+    { last = now; now = $0 } END { exit last != "zyxel" || now != "quokka" }' adapted/vocab.txt
+run "pretrain --add-words --resume" "$programs/pretrain" --output adapted $adapt --steps 4 \
+    --resume text.txt
+run "pretrain --add-words at once" "$programs/pretrain" --output at-once $adapt --steps 4 text.txt
+same "pretrain --add-words --resume: the same bytes" adapted/model.safetensors \
+    at-once/model.safetensors
+printf 'zyxel\nco-op\n' > bad.txt
+"$programs/pretrain" --output never --init model --add-words bad.txt text.txt 2> err
+count "pretrain --add-words names the line" 1 "^pretrain: bad.txt:2: .*'co-op'" err
 run "pretrain learns a vocabulary and accumulates" "$programs/pretrain" --output learned \
     --vocab-size 60 --config small.json --steps 2 --accumulate 2 --seq-length 16 --batch-size 2 \
     --masking whole-word --schedule cosine --warmup 1 --dropout 0 --weight-decay 0 --quiet text.txt

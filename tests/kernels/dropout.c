@@ -1,5 +1,6 @@
 /* The map from element to random number, against its description in kernels.h. */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/kernels.h"
 #include "kernels/suites.h"
@@ -100,6 +101,44 @@ START_TEST(masks_are_independent)
 }
 END_TEST
 
+/* Eight decisions with p = 1/2: of a column and three of its row, and of the same column in the next
+   row, site, sequence and step. All 256 outcomes are as frequent, by a chi-square test that fails
+   once in a million seeds. */
+START_TEST(decisions_are_independent_together)
+{
+    enum { ROWS = 4000, WIDTH = 4096, STRIDE = 128, PATTERNS = 256, OTHERS = 4 };
+    static float one[WIDTH], other[OTHERS][WIDTH];
+    static int32_t seen[PATTERNS];
+    memset(seen, 0, sizeof seen);
+    const mlm__random_key key = mlm__random_key_make(11, MLM__RANDOM_DROPOUT, 5);
+    for (uint32_t row = 0; row < 2 * ROWS; row += 2) {
+        const mlm__dropout_row at = {
+            .key = key, .position = 8, .site = 4, .row = row, .threshold = 32768, .scale = 1};
+        mlm__dropout_row next[OTHERS] = {at, at, at, at};
+        next[0].row++;
+        next[1].site++;
+        next[2].position++;
+        next[3].key = mlm__random_key_make(11, MLM__RANDOM_DROPOUT, 6);
+        mlm__kernels_get()->dropout(&at, WIDTH, one);
+        for (int k = 0; k < OTHERS; k++)
+            mlm__kernels_get()->dropout(&next[k], WIDTH, other[k]);
+        for (int c = 0; c < WIDTH; c += STRIDE) {
+            static const int columns[4] = {0, 1, 8, 64};
+            int pattern = 0;
+            for (int k = 0; k < 4; k++)
+                pattern |= (one[c + columns[k]] == 0) << k | (other[k][c] == 0) << (4 + k);
+            seen[pattern]++;
+        }
+    }
+    const double expected = (double)ROWS * WIDTH / STRIDE / PATTERNS;
+    double chi_square = 0;
+    for (int i = 0; i < PATTERNS; i++)
+        chi_square += (seen[i] - expected) * (seen[i] - expected) / expected;
+    /* 255 degrees of freedom: scipy.stats.chi2.isf(1e-6, 255) */
+    ck_assert_double_le(chi_square, 377.1);
+}
+END_TEST
+
 Suite *dropout_suite(void)
 {
     Suite *suite = suite_create("dropout");
@@ -108,6 +147,7 @@ Suite *dropout_suite(void)
     tcase_add_loop_test(tests, map_is_as_described, 1, MOST + 1);
     tcase_add_loop_test(tests, share_is_the_probability, 0, 5);
     tcase_add_loop_test(tests, masks_are_independent, 0, 6);
+    tcase_add_test(tests, decisions_are_independent_together);
     suite_add_tcase(suite, tests);
     return suite;
 }
