@@ -18,10 +18,8 @@ static mlm_tokenizer *make(int32_t profile, int32_t longest)
 
 START_TEST(words_get_the_next_ids)
 {
-    static const char *const words[] = {"Insulin", "the",
-        "\xc3\x9c"
-        "ber",
-        "INSULIN", "CAF\xc3\x89", "uber", "gene"};
+    static const char *const words[] = {
+        "Insulin", "the", "\303\234ber", "INSULIN", "CAF\xc3\x89", "uber", "gene"};
     mlm_tokenizer *old = make(_i, -1), *grown, *again, *loaded;
     assert_ok(mlm_tokenizer_add_words(old, words, 7, &grown));
     ck_assert_int_eq(mlm_tokenizer_vocab_size(old), V);

@@ -66,6 +66,12 @@ static void run(const mlm_trainer_options *options, float w[COUNT], double norms
 static void assert_weights(const float w[COUNT], const double expected[COUNT])
 {
     assert_close_f32(w, expected, COUNT, 1e-6, 5e-9, "parameter");
+    double error = 0, size = 0;
+    for (int32_t i = 0; i < COUNT; i++) {
+        error += (w[i] - expected[i]) * (w[i] - expected[i]);
+        size += expected[i] * expected[i];
+    }
+    ck_assert_double_le(sqrt(error), 1e-6 * sqrt(size));
 }
 
 START_TEST(clipped_with_warmup_and_decay_as_torch)
