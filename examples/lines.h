@@ -75,6 +75,8 @@ static inline int lines_ready(const struct lines *lines)
 static inline const char *lines_next(struct lines *lines, size_t *length)
 {
     size_t seen = 0;
+    if (!lines->buffer)
+        lines_fill(lines);
     for (;;) {
         const char *line = lines->buffer ? lines->buffer + lines->begin : "";
         const size_t size = lines->end - lines->begin;
