@@ -107,11 +107,14 @@ static int embed(struct model *model, const char *directory, const char *path)
     mlm_runtime *runtime = make_runtime(model->threads);
     struct texts *texts = allocate(1, sizeof *texts);
     float *embeddings; /* [BLOCK_TEXTS,H] */
+    mlm_encoder_options options;
     const char *line;
     size_t length;
+    mlm_encoder_options_init(&options, sizeof options);
+    options.sentence_head = model->pooling == MLM_POOL_BERT; /* the pooler is read with it */
     mlm_encoder_config_init(&model->config, sizeof model->config);
     check(mlm_tokenizer_load(runtime, directory, NULL, &model->tokenizer));
-    check(mlm_encoder_load(runtime, directory, NULL, &model->encoder));
+    check(mlm_encoder_load(runtime, directory, &options, &model->encoder));
     check(mlm_encoder_get_config(model->encoder, &model->config));
     fit_model(model);
     embeddings = allocate(BLOCK_TEXTS * (size_t)model->config.hidden_size, sizeof(float));

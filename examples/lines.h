@@ -78,7 +78,7 @@ static inline const char *lines_next(struct lines *lines, size_t *length)
     if (!lines->buffer)
         lines_fill(lines);
     for (;;) {
-        const char *line = lines->buffer ? lines->buffer + lines->begin : "";
+        const char *line = lines->buffer + lines->begin;
         const size_t size = lines->end - lines->begin;
         const char *newline = size > seen ? memchr(line + seen, '\n', size - seen) : NULL;
         if (newline || (lines->ended && size > 0)) {
