@@ -105,6 +105,8 @@ if [ $full = yes ]; then
     numeric='--suite kernels --suite layers --suite encoder --suite trainer'
     configuration threads '-Dbuildtype=debugoptimized -Db_sanitize=thread' \
         "--timeout-multiplier 10 --suite base --suite tokens $numeric"
+    CC=clang CXX=clang++ configuration fuzz '-Dbuildtype=debugoptimized -Db_sanitize=address,undefined' \
+        '--suite fuzz'
     unset CK_FORK
     CC=clang CXX=clang++ configuration clang '' ''
     configuration blis '-Dblas=blis' "$numeric"

@@ -78,7 +78,8 @@ static void encode_block(const encoding *e, size_t begin, size_t end)
             .length = normalized->length};
         mlm__added_match match;
         while (!is_full(e) && mlm__added_search_next(&search, &match)) {
-            encode_words(e, at, match.begin);
+            if (at < match.begin)
+                encode_words(e, at, match.begin);
             if (!is_full(e))
                 put_with_span(e, match.id, match.begin, match.end);
             at = match.end;

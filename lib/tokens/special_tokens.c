@@ -143,13 +143,14 @@ bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
         while (token->lstrip && begin > search->taken &&
                has_flag(code_before(text, begin, &size), MLM__CHAR_BREAK))
             begin -= size;
+        if (token->lstrip && begin < search->taken)
+            begin = search->taken < end ? search->taken : end;
         while (
             token->rstrip && end < search->length &&
             has_flag(mlm__utf8_decode(text + end, text + search->length, &size), MLM__CHAR_BREAK))
             end += size;
         *match = (mlm__added_match){begin, end, token->id};
         search->taken = end;
-        search->at = search->at > end ? search->at : end;
         return true;
     }
     return false;

@@ -12,7 +12,8 @@ typedef struct reader {
     const char *path;
     const json_t *root;
     mlm__tokenizer_parts parts;
-    const char **tokens; /* [parts.count] */
+    const mlm__added_token *named; /* [MLM__SPECIAL_COUNT] of files that go before */
+    const char **tokens;           /* [parts.count] */
 } reader;
 
 mlm_status mlm__tokenizer_read_flag(
@@ -139,6 +140,20 @@ mlm_status mlm__added_token_read(const json_t *given, const char *path, mlm__add
     return mlm__json_bool(given, "normalized", path, &out->normalized);
 }
 
+/* Names that tokenizer_config.json has for what the file calls otherwise are special too. */
+static mlm_status add_named(const reader *r, mlm__added_list *list)
+{
+    for (size_t i = 0; r->parts.as_is && i < MLM__SPECIAL_COUNT; i++) {
+        mlm__added_token token = r->named[i];
+        token.special = true;
+        token.id = MLM__NEXT_ID;
+        const char *taken = r->parts.special[i].content;
+        if (token.content && (!taken || strcmp(token.content, taken) != 0))
+            MLM__TRY(mlm__added_list_add(r->runtime, list, &token));
+    }
+    return MLM_OK;
+}
+
 /* The file's added tokens, and then those that parts has already. */
 static mlm_status read_added_tokens(reader *r, mlm__added_list *list)
 {
@@ -163,7 +178,7 @@ static mlm_status read_added_tokens(reader *r, mlm__added_list *list)
     }
     for (size_t a = 0; a < r->parts.added.count; a++)
         MLM__TRY(mlm__added_list_add(r->runtime, list, &r->parts.added.tokens[a]));
-    return MLM_OK;
+    return add_named(r, list);
 }
 
 static mlm_status place(const reader *r, const char *token, int64_t id, size_t V)
@@ -249,7 +264,8 @@ mlm_status mlm__tokenizer_json_load(
 {
     json_t *root;
     MLM__TRY(mlm__json_load(runtime, path, MLM__TOKENIZER_FILE_SIZE, &root));
-    reader r = {.runtime = runtime, .path = path, .root = root, .parts = *parts};
+    reader r = {
+        .runtime = runtime, .path = path, .root = root, .parts = *parts, .named = parts->special};
     mlm_status status = read_all(&r, out);
     mlm__free(runtime, r.tokens);
     json_decref(root);

@@ -77,6 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int32_t *spans = malloc((size + 1) * 2 * sizeof *spans);
     FUZZ_CHECK(ids && cut && spans);
     size_t count = fuzz_encode(tokenizer, text, size, ids, spans), cut_count;
+    for (size_t i = 2; i < 2 * count; i++)
+        FUZZ_CHECK(spans[i] >= spans[i - 2]);
     mlm_encode_options options;
     mlm_encode_options_init(&options, sizeof options);
     options.add_special_tokens = 0;

@@ -37,8 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *fuzz_path(const char *name);
 void fuzz_write(const char *path, const void *data, size_t size);
 
-/* Encodes a text of its own size; every id is in the vocabulary, and spans stand in the text, in its
-   order. The number of tokens. */
+/* Encodes a text; every id is in the vocabulary, and every span in the text. The number of tokens. */
 size_t fuzz_encode(
     const mlm_tokenizer *tokenizer, const char *text, size_t size, int32_t *ids, int32_t *spans);
 

@@ -421,6 +421,32 @@ static const directory_case directory_cases[] = {
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
         }},
+    {"cls of two names",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[{\042id\042:0,\042content\042:\042[PAD]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:1,\042content\042:\042[UNK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:2,\042content\042:\042[CLS]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:3,\042content\042:\042[SEP]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:4,\042content\042:\042[MASK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true}],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042bar\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042bar\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042bar\042:{\042id\042:\042bar\042,\042ids\042:[13],\042tokens\042:[\042bar\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+            {"tokenizer_config.json",
+                "{\042cls_token\042:\042x\042}"},
+        },
+        {
+            {13, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {13, 8, 4, 9, 3, -1},
+            {13, 1, 1, 1, 1, 1, 3, -1},
+            {13, 12, 13, 1, 3, -1},
+            {13, 10, 10, 10, 10, 1, 3, -1},
+        }},
+    {"white space of two tokens",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[{\042id\042:0,\042content\042:\042[PAD]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:1,\042content\042:\042[UNK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:2,\042content\042:\042[CLS]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:3,\042content\042:\042[SEP]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:4,\042content\042:\042[MASK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:21,\042content\042:\042NewTok\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:true,\042normalized\042:true,\042special\042:false},{\042id\042:22,\042content\042:\042 newtok\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:true,\042normalized\042:true,\042special\042:false},{\042id\042:23,\042content\042:\042 zed\042,\042single_word\042:false,\042lstrip\042:true,\042rstrip\042:false,\042normalized\042:true,\042special\042:false}],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 4, 9, 3, -1},
+            {2, 21, 22, 23, 1, 23, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
     {"saved",
         {
             {"tokenizer_config.json",

@@ -98,6 +98,10 @@ DIRECTORIES = {
     "added in tokenizer.json": {JSON: tokenizer_json(SPECIAL + [NEW, ZED]), CONFIG: BERT},
     "tokenizer.json before vocab.txt": {JSON: tokenizer_json(), CONFIG: BERT, VOCABULARY: "a\nb\n"},
     "none added": {JSON: tokenizer_json([]), CONFIG: BERT},
+    "cls of two names": {JSON: tokenizer_json(cls="bar"), CONFIG: {"cls_token": "x"}},
+    "white space of two tokens": {JSON: tokenizer_json(SPECIAL + [
+        added(21, "NewTok", rstrip=True), added(22, " newtok", rstrip=True),
+        added(23, " zed", lstrip=True)])},
 }
 
 
@@ -156,4 +160,5 @@ def main():
     print("};")
 
 
-main()
+if __name__ == "__main__":
+    main()
