@@ -14,6 +14,7 @@ Suite *tokenizer_files_suite(void);
 Suite *train_suite(void);
 Suite *conformance_suite(void);
 Suite *add_words_suite(void);
+Suite *steps_suite(void);
 
 /* The tokenizer of encoding_fixture.h's vocabulary. */
 mlm_tokenizer *fixture_tokenizer(const mlm_tokenizer_options *options);

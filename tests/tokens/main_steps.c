@@ -1,0 +1,3 @@
+#include "tokens/tokens_suites.h"
+
+TEST_MAIN(steps_suite)
