@@ -73,6 +73,12 @@ START_TEST(test_refused_json)
         "{" PARTS "," MODEL ",\"post_processor\":{\"type\":\"RobertaProcessing\"}}",
         MLM_ERR_UNSUPPORTED, "post_processor");
     REFUSED("tokenizer.json",
+        "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]}," MODEL "}",
+        MLM_ERR_UNSUPPORTED, "normalizer is of type 'Sequence'");
+    REFUSED("tokenizer.json",
+        "{" PARTS "," MODEL ",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[]}}",
+        MLM_ERR_UNSUPPORTED, "post_processor");
+    REFUSED("tokenizer.json",
         "{" PARTS ",\"model\":{\"continuing_subword_prefix\":\"@@\"," VOCAB "}}",
         MLM_ERR_UNSUPPORTED, "continuing_subword_prefix is '@@'");
     REFUSED("tokenizer.json", "{" PARTS ",\"model\":{\"vocab\":{\"a\":7}}}", MLM_ERR_FORMAT,
