@@ -11,7 +11,8 @@ Builds with gcc and runs every test, then once more under AddressSanitizer and
 UndefinedBehaviorSanitizer. Everything is built in build-tests/. On Debian, packages that are
 missing are installed first (with sudo where the user is not root).
 
-  --full     also clang, libFuzzer for three minutes, ThreadSanitizer, BLIS in place of OpenBLAS, and no SIMD kernels
+  --full     also clang, libFuzzer for three minutes, ThreadSanitizer, BLIS in place of OpenBLAS,
+             and no SIMD kernels
   --parity   also the live comparison with PyTorch and transformers, in a virtual environment in
              build-tests/ (a large download)
 
@@ -86,7 +87,7 @@ parity_scripts() {
 
 packages='build-essential meson ninja-build pkg-config libopenblas-dev libjansson-dev check
     python3 cmake gfortran binutils'
-[ $full = yes ] && packages="$packages clang libclang-rt-14-dev libblis-openmp-dev libblis-dev"
+[ $full = yes ] && packages="$packages clang libclang-rt-dev libblis-openmp-dev libblis-dev"
 [ $parity = yes ] && packages="$packages python3-venv"
 . tests/support/install.sh
 install_packages $packages || exit 1
