@@ -259,6 +259,21 @@ START_TEST(activations_have_several_names)
 }
 END_TEST
 
+/* A parser that calls itself must not run out of stack. */
+START_TEST(deep_nesting_is_refused)
+{
+    enum { DEEP = 200000 };
+    mlm_encoder_config config;
+    char *text = malloc(DEEP + 8);
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, "{\"a\": ", 6);
+    memset(text + 6, '[', DEEP);
+    text[6 + DEEP] = 0;
+    assert_error(load_text(text, &config), MLM_ERR_FORMAT, "config.json:1:");
+    free(text);
+}
+END_TEST
+
 START_TEST(no_pad_token_is_null)
 {
     mlm_encoder_config config;
@@ -273,6 +288,7 @@ START_TEST(what_is_written_reads_the_same)
     config.hidden_act = (int32_t)_i;
     config.sentence_head = _i & 1;
     config.pad_token_id = _i == 0 ? -1 : 7;
+    config.untied_word_embeddings = _i / 2;
     config.hidden_dropout_prob = 0.12345678901234567;
     config.attention_probs_dropout_prob = 0;
     config.layer_norm_eps = 1e-5;
@@ -326,6 +342,7 @@ Suite *config_suite(void)
         file, a_hostile_file_is_refused, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_loop_test(
         file, activations_have_several_names, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_test(file, deep_nesting_is_refused);
     tcase_add_test(file, no_pad_token_is_null);
     tcase_add_loop_test(file, what_is_written_reads_the_same, 0, 4);
     suite_add_tcase(suite, file);

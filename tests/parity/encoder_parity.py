@@ -1,11 +1,13 @@
 """A model crosses between libmlm and transformers, either way, with the same states and logits."""
+import contextlib
 import ctypes
 import io
 import json
 import logging
-import os
+import pathlib
 import subprocess
 import tempfile
+import warnings
 from ctypes import byref, c_int32, c_size_t
 
 import torch
@@ -17,7 +19,6 @@ from parity import BUILD, check, check_close, finish, padded
 import mlm
 
 TOLERANCE = 1e-4
-INDEX = "model.safetensors.index.json"
 SEQUENCES = [[2, 17, 5, 94, 4, 3], [2, 40, 3], [2] + [7 + 13 * i % 80 for i in range(30)] + [3]]
 for name in "encoder_forward encoder_logits encoder_sentence_logits".split():
     getattr(mlm.lib, "mlm_" + name).restype = mlm._checked
@@ -78,15 +79,45 @@ def from_transformers(folder):
         compare(f"from transformers, {act}", mlm.load_encoder(None, f"{folder}/{act}"), model)
 
 
-def shards(folder):
-    """A decoder of its own, odd settings, and several files: every one of them shows in the logits."""
-    for tied in (True, False):
-        name = f"from shards, {'tied' if tied else 'untied'}"
-        model = shake(BertForPreTraining(config(tie_word_embeddings=tied, layer_norm_eps=0.1,
-            type_vocab_size=5, pad_token_id=None)), 5)
-        model.save_pretrained(f"{folder}/shards{tied}", max_shard_size="20KB")
-        check(f"{name}: an index", os.path.exists(f"{folder}/shards{tied}/{INDEX}"))
-        compare(name, mlm.load_encoder(None, f"{folder}/shards{tied}"), model)
+def other_numbers(folder):
+    """Members that change the numbers, and members that must not."""
+    for name, changes in {
+            "layer_norm_eps": dict(layer_norm_eps=1e-2), "type_vocab_size": dict(type_vocab_size=5),
+            "no pad token": dict(pad_token_id=None), "pad token 40": dict(pad_token_id=40),
+            "untied": dict(tie_word_embeddings=False),
+            "chunks": dict(chunk_size_feed_forward=2, classifier_dropout=0.5)}.items():
+        model = shake(BertForMaskedLM(config(**changes)), 5)
+        path = f"{folder}/{name}"
+        model.save_pretrained(path)
+        compare(f"from transformers, {name}", mlm.load_encoder(None, path), model)
+
+
+def dtypes_and_shards(folder):
+    for kind in (BertForMaskedLM, BertForPreTraining):
+        for dtype in (torch.float32, torch.float16, torch.bfloat16):
+            for size in ("50GB", "30KB"):
+                name = f"{kind.__name__}, {str(dtype)[6:]}, {size} a file"
+                path = f"{folder}/{name}"
+                model = shake(kind(config()), 6).to(dtype)
+                model.save_pretrained(path, max_shard_size=size)
+                sharded = len(list(pathlib.Path(path).glob("*.safetensors"))) > 1
+                check(f"{name}: its files", sharded == (size == "30KB"))
+                compare(name, mlm.load_encoder(None, path), model.float())
+
+
+def refused(folder):
+    """Models that the numbers would be wrong for."""
+    base = json.loads(config().to_json_string(use_diff=False))
+    for member, value in {"position_embedding_type": "relative_key", "model_type": "roberta",
+                          "is_decoder": True, "add_cross_attention": True, "hidden_act": "mish"}.items():
+        with open(f"{folder}/config.json", "w") as file:
+            json.dump({**base, member: value}, file)
+        try:
+            mlm.load_encoder(None, folder)
+            said = ""
+        except mlm.Error as error:
+            said = str(error)
+        check(f"{member} {value} is refused by name", f"config.json: {member}: " in said, said)
 
 
 def sentence_head(folder):
@@ -125,13 +156,22 @@ def bare_and_old(folder):
     compare("from a file of old", mlm.load_encoder(None, f"{folder}/old"), model)
 
 
-def opened(name, kind, path):
-    """A directory of ours as `kind`: nothing missing, nothing left over, not a word."""
+@contextlib.contextmanager
+def logged():
+    """What transformers and Python warn of."""
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     transformers.utils.logging.add_handler(handler)
-    model, info = kind.from_pretrained(path, output_loading_info=True, dtype=torch.float32)
+    with warnings.catch_warnings(record=True) as others:
+        yield log
     transformers.utils.logging.remove_handler(handler)
+    log.writelines(f"{other.message}\n" for other in others)
+
+
+def opened(name, kind, path):
+    """A directory of ours as `kind`: nothing missing, nothing left over, not a word."""
+    with logged() as log:
+        model, info = kind.from_pretrained(path, output_loading_info=True, dtype=torch.float32)
     problems = {key: list(value) for key, value in info.items() if value}
     check(f"{name}: every tensor is known and there", not problems, str(problems or ""))
     check(f"{name}: no warning", not log.getvalue(), log.getvalue().strip())
@@ -141,14 +181,14 @@ def opened(name, kind, path):
 def to_transformers(folder):
     shape = dict(vocab_size=97, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
                  intermediate_size=48, max_position_embeddings=40)
-    for sentence_head, kind, untied in ((0, BertForMaskedLM, 0), (1, BertForPreTraining, 0),
-                                        (0, BertForMaskedLM, 1), (1, BertForPreTraining, 1)):
+    for sentence_head, untied, kind in ((0, 0, BertForMaskedLM), (1, 0, BertForPreTraining),
+                                        (0, 1, BertForMaskedLM), (1, 1, BertForPreTraining)):
         encoder = mlm.encoder(None, mlm.EncoderConfig(
             sentence_head=sentence_head, untied_word_embeddings=untied, **shape))
         for dtype, name in ((mlm.F32, "f32"), (mlm.BF16, "bf16")):
             path = f"{folder}/{name}{sentence_head}{untied}"
             mlm.lib.mlm_encoder_save(encoder, path.encode(), c_int32(dtype))
-            name = f"to {kind.__name__}, {name}{', untied' if untied else ''}"
+            name = f"to {'untied ' if untied else ''}{kind.__name__}, {name}"
             compare(name, mlm.load_encoder(None, path), opened(name, kind, path))
 
 
@@ -161,7 +201,10 @@ def trained(folder):
     path = f"{folder}/trained"
     subprocess.run([BUILD / "examples/pretrain", "--output", path, "--vocab-size", "200", "--config",
                     "tiny", "--steps", "20", "--learning-rate", "1e-3", "--quiet", text], check=True)
-    model, tokenizer = BertForMaskedLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+    model = opened("trained", BertForMaskedLM, path)
+    with logged() as log:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    check("trained: no warning of the tokenizer", not log.getvalue(), log.getvalue().strip())
     lines = ["The dog sleeps in the [MASK].", "A fish number 7!", "Überraschung: naïve \u4f60\u597d"]
     ids = [tokenizer(line)["input_ids"] for line in lines]
     ours = mlm.Tokenizer.load(None, path)
@@ -171,7 +214,9 @@ def trained(folder):
 
 with tempfile.TemporaryDirectory() as temporary:
     from_transformers(temporary)
-    shards(temporary)
+    other_numbers(temporary)
+    dtypes_and_shards(temporary)
+    refused(temporary)
     sentence_head(temporary)
     bare_and_old(temporary)
     to_transformers(temporary)
