@@ -10,8 +10,9 @@ import unicodedata
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPECIAL):
-    """counts: how often each word occurs. The tokens in the order of their ids."""
+def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPECIAL, ties=None):
+    """counts: how often each word occurs. The tokens in the order of their ids. Pairs that were
+    chosen among equally frequent ones are appended to ties."""
     letters = collections.Counter()
     for word, count in counts.items():
         for letter in word:
@@ -32,6 +33,8 @@ def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPEC
         best = min(pairs, key=lambda p: (-pairs[p], p[0].encode(), p[1].encode()))
         if pairs[best] < max(min_frequency, 1):
             break
+        if ties is not None and list(pairs.values()).count(pairs[best]) > 1:
+            ties.append(best)
         merged = best[0] + best[1][2:]
         tokens[merged] = None
         for pieces, _ in words:
