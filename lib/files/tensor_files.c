@@ -14,6 +14,9 @@ static const char single_name[] = "model.safetensors",
 /* 70 bytes a tensor; the largest models have some ten thousand. */
 enum { INDEX_LIMIT = 16 << 20 };
 
+/* All are open at once, and a process mostly has 1024 descriptors. */
+enum { SHARDS_LIMIT = 512 };
+
 typedef struct shard {
     char *path;
     mlm__safetensors *file;
@@ -116,9 +119,16 @@ static mlm_status list_shards(mlm__tensor_files *files, json_t *map, const char 
     return MLM_OK;
 }
 
+/* names are in order. */
 static mlm_status open_shards(
     mlm__tensor_files *files, const char *directory, const char *const *names, size_t count)
 {
+    size_t distinct = 0;
+    for (size_t i = 0; i < count; i++)
+        distinct += i == 0 || strcmp(names[i - 1], names[i]) != 0;
+    if (distinct > SHARDS_LIMIT)
+        return mlm__error(MLM_ERR_FORMAT, "%s: weight_map: %zu shards are more than %d",
+            files->path, distinct, SHARDS_LIMIT);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(names[i - 1], names[i]) != 0)
             MLM__TRY(add_shard(files, mlm__path_join(files->runtime, directory, names[i])));

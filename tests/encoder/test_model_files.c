@@ -551,6 +551,23 @@ START_TEST(shards_that_are_not_whole_are_refused)
 }
 END_TEST
 
+START_TEST(shards_have_a_limit)
+{
+    const char *folder = test_folder();
+    test_write_file(test_path(folder, "config.json"), "{}", 2);
+    char index[16384] = "{\"weight_map\": {";
+    size_t length = strlen(index);
+    for (int i = 0; i < 513; i++)
+        length += (size_t)snprintf(
+            index + length, sizeof index - length, "%s\"t%d\": \"s%d\"", i ? ", " : "", i, i);
+    length += (size_t)snprintf(index + length, sizeof index - length, "}}");
+    test_write_file(test_path(folder, "model.safetensors.index.json"), index, length);
+    mlm__model *model;
+    assert_error(mlm__model_load(runtime, folder, 0, &model), MLM_ERR_FORMAT,
+        "513 shards are more than 512");
+}
+END_TEST
+
 /* A single file is taken before an index, as in transformers. */
 START_TEST(a_single_file_goes_before_shards)
 {
@@ -631,6 +648,7 @@ Suite *model_files_suite(void)
     tcase_add_loop_test(tests, an_index_that_leads_elsewhere_is_refused, 0,
         sizeof bad_indexes / sizeof *bad_indexes);
     tcase_add_test(tests, shards_that_are_not_whole_are_refused);
+    tcase_add_test(tests, shards_have_a_limit);
     tcase_add_test(tests, a_single_file_goes_before_shards);
     tcase_add_test(tests, the_old_directory_stands_in);
     tcase_add_test(tests, a_checkpoint_is_read_whole_or_not);
