@@ -110,6 +110,29 @@ void check_tokenizer(const fixture &f, const std::string &folder)
     });
 }
 
+void check_new_words(const fixture &f)
+{
+    check("words added to a tokenizer and a model", [&] {
+        const std::int32_t V = f.tokenizer.vocab_size();
+        mlm_encode_options plain = mlm::defaults<mlm_encode_options>();
+        plain.add_special_tokens = 0;
+        const std::vector<std::int32_t> pieces = f.tokenizer.encode("cats", &plain);
+        const mlm::tokenizer longer = f.tokenizer.add_words({"cats", "The"});
+        const mlm::encoder grown =
+            f.encoder.add_tokens({0, static_cast<std::int32_t>(pieces.size())}, pieces);
+        return pieces.size() > 1 && longer.vocab_size() == V + 1 && longer.id("cats") == V
+            && grown.config().vocab_size == V + 1;
+    });
+    check("a word that is two throws", [&] {
+        try {
+            f.tokenizer.add_words({"old cat"});
+        } catch (const mlm::error &error) {
+            return error.status() == MLM_ERR_ARGUMENT;
+        }
+        return false;
+    });
+}
+
 void check_training(fixture &f, const std::string &folder)
 {
     mlm_batch batch = mlm::defaults<mlm_batch>();
@@ -210,6 +233,7 @@ int main(int argc, char **argv)
     try {
         fixture f = make(argv[1]);
         check_tokenizer(f, argv[1]);
+        check_new_words(f);
         check_training(f, argv[1]);
         check_encoder(f, argv[1]);
     } catch (const std::exception &error) {
