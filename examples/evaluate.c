@@ -10,15 +10,22 @@ struct settings {
     int shown, next_sentence;
 };
 
-static void need_sentence_head(const mlm_encoder *encoder, const char *model)
+/* What the options ask of the model. */
+static void fit_model(const struct settings *settings, const mlm_encoder *encoder)
 {
     mlm_encoder_config config;
     mlm_encoder_config_init(&config, sizeof config);
     check(mlm_encoder_get_config(encoder, &config));
-    if (!config.sentence_head) {
-        complain("--next-sentence: %s has no sentence head", model);
-        exit(EXIT_FAILURE);
-    }
+    if (settings->T > config.max_position_embeddings)
+        complain("--seq-length %lld is more than the %d positions of the model",
+            (long long)settings->T, config.max_position_embeddings);
+    else if (settings->next_sentence && !config.sentence_head)
+        complain("--next-sentence: %s has no sentence head", settings->model);
+    else if (settings->next_sentence && config.type_vocab_size < 2)
+        complain("--next-sentence: the model's type_vocab_size is 1, for segments A and B alike");
+    else
+        return;
+    exit(EXIT_FAILURE);
 }
 
 static int evaluate(const struct settings *settings, const char *const *paths, size_t path_count)
@@ -31,8 +38,7 @@ static int evaluate(const struct settings *settings, const char *const *paths, s
     struct heldout heldout;
     check(mlm_tokenizer_load(runtime, settings->model, NULL, &tokenizer));
     check(mlm_encoder_load(runtime, settings->model, NULL, &encoder));
-    if (settings->next_sentence)
-        need_sentence_head(encoder, settings->model);
+    fit_model(settings, encoder);
     mlm_masker_options_init(&masking, sizeof masking);
     masking.strategy = (int32_t)settings->masking;
     masking.mlm_probability = settings->probability;

@@ -42,13 +42,14 @@ static int fill_text(
 
 static int fill_mask(const char *model, size_t K, const char *text)
 {
+    mlm_runtime *runtime = make_runtime(1);
     mlm_tokenizer *tokenizer;
     mlm_encoder *encoder;
     const char *line;
     size_t length;
     int status, all = 1;
-    check(mlm_tokenizer_load(NULL, model, NULL, &tokenizer));
-    check(mlm_encoder_load(NULL, model, NULL, &encoder));
+    check(mlm_tokenizer_load(runtime, model, NULL, &tokenizer));
+    check(mlm_encoder_load(runtime, model, NULL, &encoder));
     if (text) {
         all = fill_text(encoder, tokenizer, text, strlen(text), K);
     } else {
@@ -59,6 +60,7 @@ static int fill_mask(const char *model, size_t K, const char *text)
     }
     mlm_encoder_free(encoder);
     mlm_tokenizer_free(tokenizer);
+    mlm_runtime_free(runtime);
     status = finish_output();
     return all ? status : EXIT_FAILURE;
 }

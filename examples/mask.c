@@ -176,19 +176,20 @@ static void show(const struct handles *handles, const char *text, size_t length,
 static int mask(const struct settings *settings, const char *text)
 {
     struct handles handles = {NULL, NULL, NULL};
+    mlm_runtime *runtime = make_runtime(1);
     mlm_masker_options options;
     const char *line;
     size_t length;
     int64_t number = 0;
     check(mlm_tokenizer_load(
-        NULL, settings->vocab ? settings->vocab : settings->model, NULL, &handles.tokenizer));
+        runtime, settings->vocab ? settings->vocab : settings->model, NULL, &handles.tokenizer));
     mlm_masker_options_init(&options, sizeof options);
     options.strategy = (int32_t)settings->masking;
     options.mlm_probability = settings->probability;
     options.seed = (uint64_t)settings->seed;
-    check(mlm_masker_create(NULL, handles.tokenizer, &options, &handles.masker));
+    check(mlm_masker_create(runtime, handles.tokenizer, &options, &handles.masker));
     if (settings->model)
-        check(mlm_encoder_load(NULL, settings->model, NULL, &handles.encoder));
+        check(mlm_encoder_load(runtime, settings->model, NULL, &handles.encoder));
     if (text) {
         show(&handles, text, strlen(text), 0);
     } else {
@@ -203,6 +204,7 @@ static int mask(const struct settings *settings, const char *text)
     mlm_encoder_free(handles.encoder);
     mlm_masker_free(handles.masker);
     mlm_tokenizer_free(handles.tokenizer);
+    mlm_runtime_free(runtime);
     return finish_output();
 }
 

@@ -296,6 +296,10 @@ static void open_encoder(const struct settings *settings, struct handles *handle
         complain("the model has %d tokens, and the vocabulary %d", config.vocab_size, V);
         exit(EXIT_FAILURE);
     }
+    if (settings->next_sentence && config.type_vocab_size < 2) {
+        complain("--next-sentence: the model's type_vocab_size is 1, for segments A and B alike");
+        exit(EXIT_FAILURE);
+    }
     if (config.max_position_embeddings < settings->T) {
         complain("--seq-length %lld is more than the %d positions of the model",
             (long long)settings->T, config.max_position_embeddings);
@@ -483,6 +487,8 @@ static void complete(struct settings *settings)
         refuse("--init has a vocabulary: --vocab-size does not go with it");
     if (settings->add_words && !settings->init)
         refuse("--add-words needs --init");
+    if (settings->add_words && settings->freeze_embeddings)
+        refuse("--add-words: with --freeze-embeddings the new words are never trained");
     if (settings->patience && !settings->eval)
         refuse("--patience needs --eval");
     if (!settings->config)

@@ -57,7 +57,18 @@ says "resume without pairs" 1 'sentence_head' pretrain --output resumed $small -
 
 train masked --steps 2
 says "evaluate --next-sentence without a sentence head" 1 'masked has no sentence head' \
-    evaluate --model masked --next-sentence held_out.txt
+    evaluate --model masked --seq-length 32 --next-sentence held_out.txt
+says "evaluate: sequences longer than the model" 1 '128 is more than the 64 positions' \
+    evaluate --model masked held_out.txt
+cp -r masked headless
+sed -i 's/BertForMaskedLM/BertForPreTraining/' headless/config.json
+for program in fill_mask mask; do
+    "$programs/$program" --model headless "aa [MASK]" > out 2> err
+    count "$program warns of heads that are made from the seed" 2 'warning: .*made from the seed' err
+done
+sed 's/{/{"type_vocab_size": 1, /' small.json > one_type.json
+says "segments that a model cannot tell apart" 1 'type_vocab_size is 1' pretrain --output o \
+    --vocab vocab --config one_type.json --seq-length 32 --next-sentence text.txt
 "$programs/pretrain" --output continued --init masked --steps 2 --seq-length 32 --batch-size 2 \
     --next-sentence text.txt > out 2> err
 count "pretrain --init of a masked LM" 1 'no cls.seq_relationship' err

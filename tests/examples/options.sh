@@ -38,6 +38,8 @@ says "a switch with a value" 2 "--resume takes no value" pretrain --resume=yes
 says "options that exclude each other" 2 "exclude each other" tokenize --vocab v --ids --spans
 says "two vocabularies" 2 "exclude each other" pretrain --output o --vocab v --vocab-size 9 text.txt
 says "patience without held-out text" 2 "needs --eval" pretrain --output o --patience 2 text.txt
+says "new words that are never trained" 2 "with --freeze-embeddings" pretrain --output o --init m \
+    --add-words w --freeze-embeddings text.txt
 says "one argument too many" 2 "too many: 'b'" tokenize --vocab v a b
 
 "$programs/cpp_train" --help > out 2> err || [ ! -x "$programs/cpp_train" ]
