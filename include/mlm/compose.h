@@ -307,10 +307,11 @@ static inline mlm_status mlm_losses_in_turn(mlm_encoder *encoder, const mlm_batc
     copied.token_type_ids = batch->token_type_ids ? copies->token_types : NULL;
     copied.labels = copies->labels;
     copies->offsets[0] = 0;
-    for (b = 0; b < batch->B; ++b) {
-        const int32_t begin = batch->offsets[b], end = batch->offsets[b + 1];
-        if (end - begin > copies->capacity)
+    for (b = 0; b < batch->B; ++b)
+        if (batch->offsets[b + 1] - batch->offsets[b] > copies->capacity)
             return MLM_ERR_CAPACITY;
+    for (b = 0; b < batch->B && status == MLM_OK; ++b) {
+        const int32_t begin = batch->offsets[b], end = batch->offsets[b + 1];
         for (n = begin; n < end && status == MLM_OK; ++n) {
             if (batch->labels[n] < 0)
                 continue;

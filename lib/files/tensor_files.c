@@ -178,15 +178,18 @@ static mlm_status read_index(mlm__tensor_files *files, const char *directory)
 /* ---- opening ------------------------------------------------------------------------ */
 
 /* A directory that has the model in another form says so, not that there is none. */
-static mlm_status refuse_other_form(mlm_runtime *runtime, const char *directory)
+static mlm_status refuse_other_forms(mlm_runtime *runtime, const char *directory)
 {
-    char *path = mlm__path_join(runtime, directory, "pytorch_model.bin");
-    if (!path)
-        return MLM_ERR_MEMORY;
+    static const char *const forms[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
     mlm_status status = MLM_OK;
-    if (mlm__path_exists(path))
-        status = mlm__error(MLM_ERR_UNSUPPORTED, "%s: only %s is read", path, single_name);
-    mlm__free(runtime, path);
+    for (size_t i = 0; status == MLM_OK && i < sizeof forms / sizeof *forms; i++) {
+        char *path = mlm__path_join(runtime, directory, forms[i]);
+        if (!path)
+            return MLM_ERR_MEMORY;
+        if (mlm__path_exists(path))
+            status = mlm__error(MLM_ERR_UNSUPPORTED, "%s: only %s is read", path, single_name);
+        mlm__free(runtime, path);
+    }
     return status;
 }
 
@@ -205,7 +208,7 @@ static mlm_status open_files(mlm__tensor_files *files, const char *directory)
     mlm__free(files->runtime, files->path);
     files->path = single;
     if (!mlm__path_exists(single))
-        MLM__TRY(refuse_other_form(files->runtime, directory));
+        MLM__TRY(refuse_other_forms(files->runtime, directory));
     MLM__TRY(add_shard(files, mlm__path_join(files->runtime, directory, single_name)));
     return list_tensors(files);
 }

@@ -93,22 +93,22 @@ static mlm_status build(
     return status < MLM_OK ? mlm__error_in(status, function) : MLM_OK;
 }
 
-/* An added token that is found within a word cuts it before WordPiece sees it. */
-static mlm_status check_reached(
-    const mlm_tokenizer *tokenizer, const char *const *words, size_t count, size_t first_new)
+/* An added token that is found within a new word cuts it before WordPiece sees it. */
+static mlm_status check_reached(const mlm_tokenizer *tokenizer, size_t first_new)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t id = first_new; id < tokenizer->vocabulary.V; id++) {
+        const char *word = tokenizer->vocabulary.tokens[id];
         int32_t ids[2];
         mlm__sink sink = {.ids = ids, .capacity = 2, .limit = SIZE_MAX};
         mlm__scratch *scratch = mlm__scratch_take(tokenizer);
         if (!scratch)
             return MLM_ERR_MEMORY;
-        mlm_status status =
-            mlm__encode_growing(tokenizer, scratch, words[i], strlen(words[i]), &sink);
+        mlm_status status = mlm__encode_growing(tokenizer, scratch, word, strlen(word), &sink);
         mlm__scratch_give_back(tokenizer, scratch);
         MLM__TRY(status);
-        if (sink.count != 1 && mlm_tokenizer_id(tokenizer, words[i]) >= (int32_t)first_new)
-            return refuse(words, i, "has an added token in it, which cuts it in a text");
+        if (sink.count != 1 || ids[0] != (int32_t)id)
+            return mlm__error(MLM_ERR_ARGUMENT,
+                "%s: '%.100s' has an added token in it, which cuts it in a text", function, word);
     }
     return MLM_OK;
 }
@@ -128,7 +128,7 @@ mlm_status mlm_tokenizer_add_words(
     if (status == MLM_OK)
         status = build(tokenizer, &table, &made);
     if (status == MLM_OK)
-        status = check_reached(made, words, count, tokenizer->vocabulary.V);
+        status = check_reached(made, tokenizer->vocabulary.V);
     mlm__token_table_free(tokenizer->runtime, &table);
     if (status < MLM_OK)
         mlm_tokenizer_free(made);
