@@ -43,8 +43,8 @@ static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer 
 
 static inline void heldout_print(const struct heldout *heldout, const mlm_metrics *evaluation)
 {
-    printf("held-out loss: %.3f nats, unigram entropy: %.3f nats", evaluation->loss,
-        heldout->entropy);
+    printf(
+        "held-out loss: %.3f nats, unigram entropy: %.3f nats", evaluation->loss, heldout->entropy);
     if (heldout->pairs)
         printf(", sentence loss: %.3f nats, accuracy: %.4f", evaluation->sentence_loss,
             evaluation->sentence_accuracy);

@@ -175,7 +175,7 @@ struct handles {
     mlm_encoder *encoder;
     mlm_trainer *trainer;
     struct heldout heldout;
-    double learning_rate; /* the configuration's own */
+    double learning_rate;         /* the configuration's own */
     mlm_tokenizer *old_tokenizer; /* without the words of --add-words; NULL: there are none */
 };
 
@@ -215,8 +215,8 @@ static void open_tokenizer(const struct settings *settings, const char *const *p
         check_preparation(mlm_tokenizer_load(handles->runtime, path, NULL, &handles->tokenizer));
         if (settings->add_words) {
             handles->old_tokenizer = handles->tokenizer;
-            handles->tokenizer = new_words_add(
-                handles->old_tokenizer, settings->add_words, settings->quiet);
+            handles->tokenizer =
+                new_words_add(handles->old_tokenizer, settings->add_words, settings->quiet);
         }
         return;
     }
@@ -573,7 +573,8 @@ int main(int argc, char **argv)
         {OPTION_TEXT, "--add-words", "FILE", "with --init: a word a line, each to be one token",
             &s.add_words, 0, 0},
         {OPTION_SWITCH, "--freeze-embeddings", NULL,
-            "do not train the embeddings, nor the decoder tied to them", &s.freeze_embeddings, 0, 0},
+            "do not train the embeddings, nor the decoder tied to them", &s.freeze_embeddings, 0,
+            0},
         {OPTION_WHOLE, "--freeze-layers", "N", "do not train the first N layers (default 0)",
             &s.freeze_layers, 0, 1e6},
         {OPTION_SWITCH, "--quiet", NULL, "print held-out losses only", &s.quiet, 0, 0},

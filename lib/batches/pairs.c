@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/runtime.h"
 
-enum { TRIES = 10, PROGRESS_DOCUMENTS = 1024 };
+enum { TRIES = 10, PROGRESS_DOCUMENTS = 1024, PROGRESS_PAIRS = 1 << 16 };
 
 /* The sites of a document's random numbers; its k-th pair has one of its own. */
 enum { SITE_LENGTH = 0, SITE_PAIRS = 1 };
@@ -33,6 +33,11 @@ void mlm__pairs_clear(mlm__pairs *pairs)
     clear_text(pairs);
     mlm__free(pairs->runtime, pairs->list);
     *pairs = (mlm__pairs){0};
+}
+
+static mlm_status stop(const char *what)
+{
+    return mlm__error(MLM_STOPPED, "%s was stopped by the progress callback", what);
 }
 
 static mlm_status append(
@@ -149,10 +154,16 @@ static mlm_status cut_document(mlm__pairs *pairs, size_t document)
     return MLM_OK;
 }
 
-static void mark(uint8_t *marks, int64_t begin, int64_t length)
+/* Returns how many of them were not marked before. */
+static int64_t mark(uint8_t *marks, int64_t begin, int64_t length)
 {
-    for (int64_t i = begin; i < begin + length; i++)
-        marks[i / 8] |= (uint8_t)(1 << i % 8);
+    int64_t fresh = 0;
+    for (int64_t i = begin; i < begin + length; i++) {
+        const uint8_t bit = (uint8_t)(1 << i % 8);
+        fresh += !(marks[i / 8] & bit);
+        marks[i / 8] |= bit;
+    }
+    return fresh;
 }
 
 static mlm_status count_unused(mlm__pairs *pairs)
@@ -160,15 +171,19 @@ static mlm_status count_unused(mlm__pairs *pairs)
     uint8_t *marks = mlm__alloc_zero(pairs->runtime, (size_t)(pairs->tokens / 8 + 1), 1);
     if (!marks)
         return MLM_ERR_MEMORY;
-    for (size_t i = 0; i < pairs->count; i++) {
+    pairs->unused = pairs->tokens;
+    bool stopped = false;
+    for (size_t i = 0; i < pairs->count && !stopped; i++) {
         const mlm__pair *pair = &pairs->list[i];
-        mark(marks, pair->a, pair->a_length);
-        mark(marks, pair->b, pair->b_length < 0 ? -pair->b_length : pair->b_length);
+        pairs->unused -= mark(marks, pair->a, pair->a_length);
+        pairs->unused -=
+            mark(marks, pair->b, pair->b_length < 0 ? -pair->b_length : pair->b_length);
+        if (i % PROGRESS_PAIRS == 0 || i + 1 == pairs->count)
+            stopped = !mlm__progress(
+                pairs->runtime, "counting tokens of pairs", (int64_t)i + 1, (int64_t)pairs->count);
     }
-    for (int64_t i = 0; i < pairs->tokens; i++)
-        pairs->unused += !(marks[i / 8] >> i % 8 & 1);
     mlm__free(pairs->runtime, marks);
-    return MLM_OK;
+    return stopped ? stop("counting tokens of pairs") : MLM_OK;
 }
 
 mlm_status mlm__pairs_cut(mlm__pairs *pairs)
@@ -178,7 +193,7 @@ mlm_status mlm__pairs_cut(mlm__pairs *pairs)
         MLM__TRY(cut_document(pairs, d));
         if ((d % PROGRESS_DOCUMENTS == 0 || d + 1 == count) &&
             !mlm__progress(pairs->runtime, "cutting pairs", (int64_t)d + 1, (int64_t)count))
-            return mlm__error(MLM_STOPPED, "cutting pairs was stopped by the progress callback");
+            return stop("cutting pairs");
     }
     if (count == 1)
         mlm__log(pairs->runtime, MLM_LOG_WARNING,

@@ -200,8 +200,8 @@ mlm_status mlm__network_logits(mlm__network *network, const real *parameters, co
         const mlm__prediction_head head =
             mlm__network_prediction_head(network, parameters, rows + first, count);
         mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
-        mlm__decoder_logits(compute, mlm__weights_at(parameters, network->layout->decoder), count, H,
-            network->cut, network->head.z, logits + first * network->cut.V);
+        mlm__decoder_logits(compute, mlm__weights_at(parameters, network->layout->decoder), count,
+            H, network->cut, network->head.z, logits + first * network->cut.V);
     }
     mlm__blas_end();
     return MLM_OK;

@@ -332,19 +332,19 @@ START_TEST(masks_stop_at_the_separator)
 }
 END_TEST
 
-static int stop_cutting(void *user, const char *what, int64_t done, int64_t total)
+static int stop_at(void *user, const char *what, int64_t done, int64_t total)
 {
-    (void)user;
-    (void)done;
-    (void)total;
-    return strcmp(what, "cutting pairs") == 0 ? 0 : MLM_CONTINUE;
+    (void)done, (void)total;
+    return strcmp(what, user) == 0 ? 0 : MLM_CONTINUE;
 }
 
 START_TEST(cutting_can_be_stopped)
 {
     mlm_runtime_options how;
     mlm_runtime_options_init(&how, sizeof how);
-    how.progress = stop_cutting;
+    static char stages[][32] = {"cutting pairs", "counting tokens of pairs"};
+    how.user = stages[_i];
+    how.progress = stop_at;
     mlm_runtime *runtime;
     assert_ok(mlm_runtime_create(&how, &runtime));
     mlm_tokenizer *tokenizer = letters_tokenizer(runtime);
@@ -399,7 +399,7 @@ Suite *pairs_suite(void)
     tcase_add_test(tests, what_pairs_cannot_be_made_of);
     tcase_add_test(tests, provenance_tells_the_pairs);
     tcase_add_test(tests, masks_stop_at_the_separator);
-    tcase_add_test(tests, cutting_can_be_stopped);
+    tcase_add_loop_test(tests, cutting_can_be_stopped, 0, 2);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
     return suite;

@@ -372,6 +372,13 @@ START_TEST(losses_in_turn_reveal_what_came_before)
     copies.capacity = 6;
     assert_status(
         mlm_losses_in_turn(fixture.encoder, &batch, until, 4, &copies, losses), MLM_ERR_CAPACITY);
+    /* Also where it is the second that is too long nothing is written. */
+    batch.offsets = (const int32_t[]){0, 4, 11};
+    copies.count = 1;
+    losses[0] = -1;
+    assert_status(
+        mlm_losses_in_turn(fixture.encoder, &batch, until, 4, &copies, losses), MLM_ERR_CAPACITY);
+    ck_assert_float_eq(losses[0], -1);
     close_fixture(&fixture);
 }
 END_TEST

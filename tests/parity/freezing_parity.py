@@ -7,24 +7,11 @@ import torch
 from transformers import BertForMaskedLM
 
 from parity import check, check_close, finish, padded
+from updates import adamw_of, sequences_of, write_text
 import mlm
 
 STEPS, RATE, DECAY = 10, 1e-3, 0.1
 FREEZINGS = [(1, 0), (0, 1), (1, 1), (1, 3)]
-WORDS = "the a cat dog fish bird sleeps eats sees runs in on under house tree river".split()
-
-
-def write_text(path):
-    generator = torch.Generator().manual_seed(3)
-    with open(path, "w") as out:
-        for _ in range(400):
-            choice = torch.randint(len(WORDS), (9,), generator=generator).tolist()
-            out.write(" ".join(WORDS[i] for i in choice) + "\n\n")
-
-
-def sequences_of(batch, array):
-    offsets = batch.offsets[:batch.B + 1]
-    return [array[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
 def freeze(model, embeddings, layers):
@@ -33,14 +20,6 @@ def freeze(model, embeddings, layers):
         frozen += layer.parameters()
     for parameter in frozen:
         parameter.requires_grad = False
-
-
-def optimizer_of(model):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    plain = [p for n, p in named if "bias" in n or "LayerNorm" in n]
-    rest = [p for n, p in named if "bias" not in n and "LayerNorm" not in n]
-    return torch.optim.AdamW([{"params": rest, "weight_decay": DECAY},
-                              {"params": plain, "weight_decay": 0.0}], lr=RATE, eps=1e-6)
 
 
 def their_step(model, optimizer, batch):
@@ -62,7 +41,7 @@ def compare(folder, text, tokenizer, embeddings, layers):
     encoder = mlm.load_encoder(None, f"{folder}/start")
     model = BertForMaskedLM.from_pretrained(f"{folder}/start").train()
     freeze(model, embeddings, layers)
-    optimizer = optimizer_of(model)
+    optimizer = adamw_of(model, RATE, DECAY)
     trainer = mlm.trainer(None, encoder, mlm.TrainerOptions(
         lr_scheduler=2, learning_rate=RATE, weight_decay=DECAY, freeze_embeddings=embeddings,
         freeze_layers=layers))

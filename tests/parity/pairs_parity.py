@@ -8,10 +8,10 @@ import torch
 from transformers import BertForPreTraining
 
 from parity import check_close, finish, padded
+from updates import WORDS, adamw_of, sequences_of
 import mlm
 
 STEPS, RATE, DECAY = 5, 1e-3, 0.01
-WORDS = "the a cat dog fish bird sleeps eats sees runs in on under house tree river".split()
 
 
 def write_text(path):
@@ -23,11 +23,6 @@ def write_text(path):
                 choice = torch.randint(len(WORDS), (length,), generator=generator).tolist()
                 out.write(" ".join(WORDS[i] for i in choice) + "\n")
             out.write("\n")
-
-
-def sequences_of(batch, array):
-    offsets = batch.offsets[:batch.B + 1]
-    return [array[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
 def rows_of(batch):
@@ -42,13 +37,6 @@ def arrays_of(rows):
     labels, _ = padded([row[2] for row in rows], value=-100)
     return dict(input_ids=ids, attention_mask=mask, token_type_ids=types, labels=labels,
                 next_sentence_label=torch.tensor([row[3] for row in rows]))
-
-
-def optimizer_of(model):
-    plain = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
-    rest = [p for n, p in model.named_parameters() if "bias" not in n and "LayerNorm" not in n]
-    return torch.optim.AdamW([{"params": rest, "weight_decay": DECAY},
-                              {"params": plain, "weight_decay": 0.0}], lr=RATE, eps=1e-6)
 
 
 def losses_of(model, given):
@@ -85,7 +73,7 @@ with tempfile.TemporaryDirectory() as folder:
     model = BertForPreTraining.from_pretrained(f"{folder}/start").train()
     trainer = mlm.trainer(None, encoder, mlm.TrainerOptions(learning_rate=RATE, weight_decay=DECAY,
         warmup_steps=0, total_steps=STEPS, lr_scheduler=2))
-    optimizer = optimizer_of(model)
+    optimizer = adamw_of(model, RATE, DECAY)
     streams = [mlm.batches(corpus) for corpus in corpora]
     ours, theirs = [], []
     for _ in range(STEPS):

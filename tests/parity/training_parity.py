@@ -7,30 +7,10 @@ import torch
 from transformers import BertForMaskedLM, get_linear_schedule_with_warmup
 
 from parity import check_close, finish, padded
+from updates import adamw_of, sequences_of, write_text
 import mlm
 
 STEPS, ACCUMULATE, WARMUP, RATE, DECAY = 20, 2, 5, 1e-3, 0.01
-WORDS = "the a cat dog fish bird sleeps eats sees runs in on under house tree river".split()
-
-
-def write_text(path):
-    generator = torch.Generator().manual_seed(3)
-    with open(path, "w") as out:
-        for _ in range(400):
-            choice = torch.randint(len(WORDS), (9,), generator=generator).tolist()
-            out.write(" ".join(WORDS[i] for i in choice) + "\n\n")
-
-
-def sequences_of(batch, array):
-    offsets = batch.offsets[:batch.B + 1]
-    return [array[a:b] for a, b in zip(offsets, offsets[1:])]
-
-
-def optimizer_of(model):
-    plain = [p for n, p in model.named_parameters() if "bias" in n or "LayerNorm" in n]
-    rest = [p for n, p in model.named_parameters() if "bias" not in n and "LayerNorm" not in n]
-    return torch.optim.AdamW([{"params": rest, "weight_decay": DECAY},
-                              {"params": plain, "weight_decay": 0.0}], lr=RATE, eps=1e-6)
 
 
 def rows_of(batch):
@@ -62,7 +42,7 @@ with tempfile.TemporaryDirectory() as folder:
     model = BertForMaskedLM.from_pretrained(f"{folder}/start").train()
     trainer = mlm.trainer(None, encoder, mlm.TrainerOptions(learning_rate=RATE, weight_decay=DECAY,
         warmup_steps=WARMUP, total_steps=STEPS))
-    optimizer = optimizer_of(model)
+    optimizer = adamw_of(model, RATE, DECAY)
     schedule = get_linear_schedule_with_warmup(optimizer, WARMUP, STEPS)
 
     ours, theirs = [], []
