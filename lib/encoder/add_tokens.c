@@ -70,7 +70,7 @@ static mlm_status add_tokens(const mlm_encoder *encoder, const int32_t *offsets,
         return MLM_ERR_MEMORY;
     }
     fill(old, offsets, pieces, count, model);
-    return mlm__encoder_make(encoder->runtime, model, out);
+    return mlm__encoder_make(encoder->runtime, model, mlm__packed_products(old->packed), out);
 }
 
 mlm_status mlm_encoder_add_tokens(const mlm_encoder *encoder, const int32_t *offsets,

@@ -1,5 +1,7 @@
 #include "encoder/chunks.h"
 
+#include "base/error.h"
+
 bool mlm__chunks_next(
     const mlm_encoder *encoder, const mlm_batch *batch, int32_t *b, mlm__chunk *chunk)
 {
@@ -34,7 +36,10 @@ mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int
         int32_t length = batch->offsets[b + 1] - batch->offsets[b];
         T = length > T ? length : T;
     }
-    return batch->B == 0 ? MLM_OK : mlm__network_reserve(encoder->network, N, B, T, training);
+    if (batch->B == 0)
+        return MLM_OK;
+    MLM__TRY(mlm__network_reserve(encoder->network, N, B, T, training));
+    return mlm__model_pack(encoder->model, encoder->runtime, training != 0);
 }
 
 mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden)

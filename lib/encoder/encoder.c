@@ -32,10 +32,7 @@ static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_opt
 {
     MLM__TRY(mlm__struct_read(
         given, &options_defaults, sizeof options_defaults, "mlm_encoder_options", options));
-    if (options->precision == MLM_BF16)
-        return mlm__error(MLM_ERR_UNSUPPORTED,
-            "mlm_encoder_options: precision MLM_BF16 is not supported yet, only MLM_F32");
-    if (options->precision != MLM_F32)
+    if (options->precision != MLM_F32 && options->precision != MLM_BF16)
         return mlm__error(MLM_ERR_ARGUMENT,
             "mlm_encoder_options: precision is %d, neither MLM_F32 nor MLM_BF16",
             options->precision);
@@ -47,7 +44,8 @@ static mlm_status read_options(const mlm_encoder_options *given, mlm_encoder_opt
     return MLM_OK;
 }
 
-mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encoder **out)
+mlm_status mlm__encoder_make(
+    mlm_runtime *runtime, mlm__model *model, const mlm__products *products, mlm_encoder **out)
 {
     mlm_encoder *encoder = mlm__alloc_zero(runtime, 1, sizeof *encoder);
     if (!encoder) {
@@ -58,7 +56,11 @@ mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encode
     encoder->model = model;
     mlm_status status = mlm__runtime_retain(runtime, &encoder->runtime);
     assert(status == MLM_OK); /* runtime is not NULL */
-    status = mlm__network_create(runtime, model->layout, &encoder->network);
+    if (!model->packed)
+        status = mlm__packed_create(model->runtime, model->layout, products, &model->packed);
+    if (status == MLM_OK)
+        status = mlm__network_create(runtime, model->layout, mlm__packed_products(model->packed),
+            model->packed, &encoder->network);
     if (status != MLM_OK)
         mlm_encoder_free(encoder);
     else
@@ -66,12 +68,17 @@ mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encode
     return status;
 }
 
-static mlm_status create(
-    mlm_runtime *runtime, const mlm_encoder_config *config, uint64_t seed, mlm_encoder **out)
+static const mlm__products *products_of(const mlm_encoder_options *options)
+{
+    return mlm__products_get(options->precision == MLM_BF16);
+}
+
+static mlm_status create(mlm_runtime *runtime, const mlm_encoder_config *config,
+    const mlm_encoder_options *options, mlm_encoder **out)
 {
     mlm__model *model;
-    MLM__TRY(mlm__model_create(runtime, config, seed, &model));
-    return mlm__encoder_make(runtime, model, out);
+    MLM__TRY(mlm__model_create(runtime, config, options->seed, &model));
+    return mlm__encoder_make(runtime, model, products_of(options), out);
 }
 
 mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *config,
@@ -87,7 +94,7 @@ mlm_status mlm_encoder_create(mlm_runtime *runtime, const mlm_encoder_config *co
     MLM__TRY(mlm__runtime_retain(runtime, &runtime));
     fenv_t mode;
     mlm__fp_enter(&mode);
-    mlm_status status = create(runtime, &read, how.seed, out);
+    mlm_status status = create(runtime, &read, &how, out);
     mlm__fp_leave(&mode);
     mlm_runtime_free(runtime);
     return status;
@@ -99,7 +106,7 @@ static mlm_status load(mlm_runtime *runtime, const char *directory,
     mlm__model *model;
     MLM__TRY(
         mlm__model_load_as(runtime, directory, options->seed, options->sentence_head == 1, &model));
-    return mlm__encoder_make(runtime, model, out);
+    return mlm__encoder_make(runtime, model, products_of(options), out);
 }
 
 mlm_status mlm_encoder_load(mlm_runtime *runtime, const char *directory,
@@ -129,7 +136,8 @@ mlm_status mlm_encoder_share(mlm_encoder *encoder, mlm_runtime *runtime, mlm_enc
     if (!encoder)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_share: encoder is NULL");
     MLM__TRY(mlm__runtime_retain(runtime, &runtime));
-    mlm_status status = mlm__encoder_make(runtime, mlm__model_retain(encoder->model), out);
+    mlm_status status = mlm__encoder_make(runtime, mlm__model_retain(encoder->model),
+        mlm__packed_products(encoder->model->packed), out);
     mlm_runtime_free(runtime);
     return status;
 }
@@ -273,5 +281,6 @@ mlm_status mlm_encoder_set_tensor(
         return mlm__error(MLM_ERR_SHAPE, "mlm_encoder_set_tensor: %s has %zu numbers, not %zu",
             parameter->name, parameter->count, count);
     memmove(encoder->model->parameters + parameter->offset, data, count * sizeof *data);
+    mlm__model_changed(encoder->model);
     return MLM_OK;
 }

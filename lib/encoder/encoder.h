@@ -21,8 +21,10 @@ struct mlm_encoder {
     mlm__scratch hidden, pooled, rows, labels, losses, correct, logits;
 };
 
-/* A handle on a model, whose reference it takes over, whatever comes. */
-mlm_status mlm__encoder_make(mlm_runtime *runtime, mlm__model *model, mlm_encoder **out);
+/* A handle on a model, whose reference it takes over, whatever comes. products: how a model without
+   a handle so far will be computed. */
+mlm_status mlm__encoder_make(
+    mlm_runtime *runtime, mlm__model *model, const mlm__products *products, mlm_encoder **out);
 
 mlm_encoder *mlm__encoder_retain(mlm_encoder *encoder);
 

@@ -12,6 +12,7 @@ mlm_status mlm__model_make(mlm_runtime *runtime, const mlm_encoder_config *confi
     if (!model)
         return MLM_ERR_MEMORY;
     atomic_init(&model->references, 1);
+    atomic_init(&model->version, 1);
     mlm_status status = mlm__runtime_retain(runtime, &model->runtime);
     if (status == MLM_OK)
         status = mlm__layout_create(runtime, config, &model->layout);
@@ -59,6 +60,7 @@ void mlm__model_free(mlm__model *model)
     if (!model || atomic_fetch_sub(&model->references, 1) != 1)
         return;
     mlm_runtime *runtime = model->runtime;
+    mlm__packed_free(model->packed);
     mlm__free(runtime, model->parameters);
     mlm__layout_free(runtime, model->layout);
     mlm__free(runtime, model);

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "encoder/layout.h"
+#include "encoder/packed.h"
 
 typedef struct mlm__directory mlm__directory;
 
@@ -15,7 +15,22 @@ typedef struct mlm__model {
     mlm_runtime *runtime;
     mlm__layout *layout;
     float *parameters;
+    atomic_uint_fast64_t version; /* counted up when parameters change */
+    mlm__packed *packed;          /* NULL until the first handle is made */
 } mlm__model;
+
+/* After every change of parameters that a handle may have computed with. */
+static inline void mlm__model_changed(mlm__model *model)
+{
+    atomic_fetch_add(&model->version, 1);
+}
+
+/* Before a call that computes with the model; training: backward too. */
+static inline mlm_status mlm__model_pack(mlm__model *model, mlm_runtime *runtime, bool training)
+{
+    return mlm__packed_update(
+        model->packed, runtime, model->parameters, atomic_load(&model->version), training);
+}
 
 /* With initial values. config is valid. */
 mlm_status mlm__model_create(

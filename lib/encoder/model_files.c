@@ -323,6 +323,7 @@ static mlm_status read_resolved(mlm__model *model, const char *directory)
     MLM__TRY(mlm__encoder_config_compare(&model->layout->config, &config, directory));
     MLM__TRY(read_parameters(model->runtime, directory, model->layout, false, 0, &parameters));
     memcpy(model->parameters, parameters, model->layout->size * sizeof *parameters);
+    mlm__model_changed(model);
     mlm__free(model->runtime, parameters);
     return MLM_OK;
 }

@@ -3,8 +3,6 @@
 
 #include <assert.h>
 
-#include "kernels/blas.h"
-
 /* Tokens of a chunk: activations of so many fit the caches of small models, and products of large
    ones run at full speed. */
 enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 2048, SMALL_HIDDEN = 256 };
@@ -18,6 +16,18 @@ int32_t mlm__network_chunk_end(
     while (end < B && offsets[end + 1] - offsets[b0] <= most)
         end++;
     return end;
+}
+
+void mlm__network_begin(const mlm__network *network)
+{
+    if (network->compute.products->begin)
+        network->compute.products->begin();
+}
+
+void mlm__network_end(const mlm__network *network)
+{
+    if (network->compute.products->end)
+        network->compute.products->end();
 }
 
 /* ---- arguments of the layers ------------------------------------------------------- */
@@ -64,7 +74,7 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
         .word = parameters + layout->word_embeddings,
         .position = parameters + layout->position_embeddings,
         .type = parameters + layout->token_type_embeddings,
-        .norm = mlm__weights_at(parameters, layout->embeddings_norm),
+        .norm = mlm__packed_weights(network->packed, parameters, layout->embeddings_norm),
         .kept = network->embedding_norm};
 }
 
@@ -85,9 +95,9 @@ mlm__attention mlm__network_attention(const mlm__network *network, const real *p
         .head_site = mlm__site_heads(l, A),
         .output_dropper = &droppers->hidden,
         .output_site = mlm__site_attention_output(l, A),
-        .qkv = mlm__weights_at(parameters, at->qkv),
-        .output = mlm__weights_at(parameters, at->attention_output),
-        .norm = mlm__weights_at(parameters, at->attention_norm),
+        .qkv = mlm__packed_weights(network->packed, parameters, at->qkv),
+        .output = mlm__packed_weights(network->packed, parameters, at->attention_output),
+        .norm = mlm__packed_weights(network->packed, parameters, at->attention_norm),
         .x = x,
         .projected = room->projected,
         .softmax = room->softmax,
@@ -108,9 +118,9 @@ mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const r
         .eps = config->layer_norm_eps,
         .dropper = &droppers->hidden,
         .site = mlm__site_feed_forward(l, (size_t)config->num_attention_heads),
-        .intermediate = mlm__weights_at(parameters, at->intermediate),
-        .output = mlm__weights_at(parameters, at->output),
-        .norm = mlm__weights_at(parameters, at->output_norm),
+        .intermediate = mlm__packed_weights(network->packed, parameters, at->intermediate),
+        .output = mlm__packed_weights(network->packed, parameters, at->output),
+        .norm = mlm__packed_weights(network->packed, parameters, at->output_norm),
         .x = x,
         .up = room->up,
         .kept = room->output_norm};
@@ -126,8 +136,8 @@ mlm__prediction_head mlm__network_prediction_head(
         .act = layout->config.hidden_act,
         .eps = layout->config.layer_norm_eps,
         .rows = rows,
-        .transform = mlm__weights_at(parameters, layout->transform),
-        .norm = mlm__weights_at(parameters, layout->transform_norm),
+        .transform = mlm__packed_weights(network->packed, parameters, layout->transform),
+        .norm = mlm__packed_weights(network->packed, parameters, layout->transform_norm),
         .x = head->x,
         .up = head->up,
         .kept = head->kept};
@@ -140,7 +150,7 @@ mlm__cross_entropy mlm__network_cross_entropy(
     return (mlm__cross_entropy){.M = M,
         .H = (size_t)network->layout->config.hidden_size,
         .cut = network->cut,
-        .decoder = mlm__weights_at(parameters, network->layout->decoder),
+        .decoder = mlm__packed_weights(network->packed, parameters, network->layout->decoder),
         .z = head->z,
         .labels = labels,
         .maxima = head->maxima,
@@ -156,8 +166,8 @@ mlm__sentence_head mlm__network_sentence_head(
     return (mlm__sentence_head){.B = B,
         .H = (size_t)layout->config.hidden_size,
         .offsets = offsets,
-        .pooler = mlm__weights_at(parameters, layout->pooler),
-        .classifier = mlm__weights_at(parameters, layout->sentence)};
+        .pooler = mlm__packed_weights(network->packed, parameters, layout->pooler),
+        .classifier = mlm__packed_weights(network->packed, parameters, layout->sentence)};
 }
 
 /* ---- inference ---------------------------------------------------------------------- */
@@ -168,7 +178,7 @@ mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
     const mlm__compute *compute = &network->compute;
     const mlm__droppers none = mlm__network_place(network, chunk, NULL);
     const mlm__layer_room *room = &network->layers[0];
-    mlm__blas_begin();
+    mlm__network_begin(network);
     const mlm__embedding embedding = mlm__network_embedding(network, parameters, chunk, &none);
     mlm__embedding_forward(compute, &embedding, hidden);
     for (size_t l = 0; l < (size_t)layer; l++) {
@@ -179,7 +189,7 @@ mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
             mlm__network_feed_forward(network, parameters, chunk, &none, l, room, room->middle);
         mlm__feed_forward_forward(compute, &feed_forward, hidden);
     }
-    mlm__blas_end();
+    mlm__network_end(network);
     return MLM_OK;
 }
 
@@ -194,16 +204,17 @@ mlm_status mlm__network_logits(mlm__network *network, const real *parameters, co
     const mlm__compute *compute = &network->compute;
     const size_t H = (size_t)network->layout->config.hidden_size;
     assert(network->memory);
-    mlm__blas_begin();
+    mlm__network_begin(network);
     for (size_t first = 0; first < M; first += MLM__HEAD_ROWS) {
         const size_t count = head_rows(M, first);
         const mlm__prediction_head head =
             mlm__network_prediction_head(network, parameters, rows + first, count);
         mlm__prediction_head_forward(compute, &head, hidden, network->head.z);
-        mlm__decoder_logits(compute, mlm__weights_at(parameters, network->layout->decoder), count,
-            H, network->cut, network->head.z, logits + first * network->cut.V);
+        mlm__decoder_logits(compute,
+            mlm__packed_weights(network->packed, parameters, network->layout->decoder), count, H,
+            network->cut, network->head.z, logits + first * network->cut.V);
     }
-    mlm__blas_end();
+    mlm__network_end(network);
     return MLM_OK;
 }
 
@@ -212,7 +223,7 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
 {
     const mlm__compute *compute = &network->compute;
     assert(network->memory);
-    mlm__blas_begin();
+    mlm__network_begin(network);
     for (size_t first = 0; first < M; first += MLM__HEAD_ROWS) {
         const size_t count = head_rows(M, first);
         const mlm__prediction_head head =
@@ -223,7 +234,7 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
         mlm__cross_entropy_forward(
             compute, &loss, losses + first, correct ? correct + first : network->head.correct);
     }
-    mlm__blas_end();
+    mlm__network_end(network);
     return MLM_OK;
 }
 
@@ -231,11 +242,11 @@ mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const real *hidden, real *pooled)
 {
     assert(network->layout->config.sentence_head && chunk->B <= network->B);
-    mlm__blas_begin();
+    mlm__network_begin(network);
     const mlm__sentence_head head =
         mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets);
     mlm__pooler_forward(&network->compute, &head, hidden, network->sentence.x, pooled);
-    mlm__blas_end();
+    mlm__network_end(network);
     return MLM_OK;
 }
 
@@ -243,10 +254,10 @@ mlm_status mlm__network_sentence_logits(
     mlm__network *network, const real *parameters, const real *pooled, int32_t B, real *logits)
 {
     assert(network->layout->config.sentence_head);
-    mlm__blas_begin();
+    mlm__network_begin(network);
     const mlm__sentence_head head =
         mlm__network_sentence_head(network, parameters, (size_t)B, NULL);
     mlm__sentence_logits(&network->compute, &head, pooled, logits);
-    mlm__blas_end();
+    mlm__network_end(network);
     return MLM_OK;
 }

@@ -2,8 +2,7 @@
 #ifndef MLM_ENCODER_NETWORK_H
 #define MLM_ENCODER_NETWORK_H
 
-#include "encoder/layout.h"
-#include "kernels/real.h"
+#include "encoder/packed.h"
 
 /* Whole sequences laid end to end. Token i of the chunk is input_ids[i]; sequence b is the tokens
    offsets[b] - offsets[0] to offsets[b+1] - offsets[0] - 1. All values are checked already. */
@@ -33,8 +32,10 @@ typedef struct mlm__dropout {
 /* Workspace for one chunk at a time. */
 typedef struct mlm__network mlm__network;
 
-/* layout must outlive the network. */
-mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout, mlm__network **out);
+/* layout and packed must outlive the network. packed: forms of the parameters that every call below
+   is given; NULL: none. */
+mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout,
+    const mlm__products *products, const mlm__packed *packed, mlm__network **out);
 void mlm__network_free(mlm__network *network);
 
 /* Makes room for chunks of up to N tokens, B sequences, and sequences of up to T tokens; training:

@@ -11,10 +11,15 @@ typedef struct arena {
     size_t used;
 } arena;
 
+static size_t round_up(size_t bytes)
+{
+    return (bytes + MLM__ALIGNMENT - 1) / MLM__ALIGNMENT * MLM__ALIGNMENT;
+}
+
 static void *take(arena *from, size_t count, size_t size)
 {
     const size_t at = from->used;
-    from->used += (count * size + MLM__ALIGNMENT - 1) / MLM__ALIGNMENT * MLM__ALIGNMENT;
+    from->used += round_up(count * size);
     return from->memory ? from->memory + at : NULL;
 }
 
@@ -125,6 +130,9 @@ static void take_all(
     network->compute.scratch_size = scratch_size(network, T);
     network->compute.scratch =
         take_real(from, (size_t)mlm__threads(network->runtime) * network->compute.scratch_size);
+    network->compute.products_room_size = round_up(network->compute.products->room_size);
+    network->compute.products_room =
+        take(from, (size_t)mlm__threads(network->runtime), network->compute.products_room_size);
     network->sequence = take(from, N, sizeof(int32_t));
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);
@@ -138,7 +146,8 @@ static void take_all(
         take_backward(from, network, N);
 }
 
-mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout, mlm__network **out)
+mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout,
+    const mlm__products *products, const mlm__packed *packed, mlm__network **out)
 {
     *out = NULL;
     mlm__network *network = mlm__alloc_zero(runtime, 1, sizeof *network);
@@ -148,6 +157,8 @@ mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout, 
     network->layout = layout;
     network->compute.runtime = runtime;
     network->compute.kernels = mlm__kernels_get();
+    network->compute.products = products;
+    network->packed = packed;
     network->cut = mlm__vocabulary_cut_make((size_t)layout->config.vocab_size);
     network->layers = mlm__alloc_zero(
         runtime, (size_t)layout->config.num_hidden_layers + 1, sizeof *network->layers);

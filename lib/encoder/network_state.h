@@ -49,6 +49,7 @@ typedef struct mlm__backward_room {
 struct mlm__network {
     mlm_runtime *runtime;
     const mlm__layout *layout;
+    const mlm__packed *packed;
     mlm__compute compute;
     mlm__vocabulary_cut cut;
     int32_t N, B, T, training; /* what there is room for */
@@ -87,9 +88,8 @@ mlm__cross_entropy mlm__network_cross_entropy(
 mlm__sentence_head mlm__network_sentence_head(
     const mlm__network *network, const real *parameters, size_t B, const int32_t *offsets);
 
-static inline mlm__weights mlm__weights_at(const real *parameters, mlm__affine at)
-{
-    return (mlm__weights){parameters + at.weight, parameters + at.bias};
-}
+/* Around every call that computes products. */
+void mlm__network_begin(const mlm__network *network);
+void mlm__network_end(const mlm__network *network);
 
 #endif

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "kernels/blas.h"
 #include "layers/parameter_gradients.h"
 
 /* One call of mlm__network_train. */
@@ -224,13 +223,13 @@ mlm_status mlm__network_train(mlm__network *network, const real *parameters,
     const step s = {network, chunk, parameters, frozen, gradients,
         mlm__network_place(network, chunk, dropout), loss_scale, sentence_scale, sums};
     const size_t H = (size_t)network->layout->config.hidden_size;
-    mlm__blas_begin();
+    mlm__network_begin(network);
     const real *hidden = forward(&s);
     memset(network->backward.dout, 0, (size_t)chunk->N * H * sizeof(real));
     const size_t labels = prediction_loss(&s, hidden), sentences = sentence_loss(&s, hidden);
     if (labels + sentences > 0)
         backward(&s);
-    mlm__blas_end();
+    mlm__network_end(network);
     sums->sequences += chunk->B;
     sums->tokens += chunk->N;
     return MLM_OK;

@@ -1,4 +1,4 @@
-/* The one table of everything that computes on arrays: matrix products and row kernels.
+/* The one table of everything that computes on rows of numbers; products.h has matrix products.
 
    Row kernels are compiled several times, for several instruction sets, from one source and give
    the same bytes in each: no contraction of a multiplication and an addition, and every sum over a
@@ -37,12 +37,6 @@ typedef struct mlm__dropout_row {
 
 typedef struct mlm__kernels {
     const char *name; /* baseline, avx2, avx512 */
-
-    /* C = alpha op(A) op(B) + beta C, row-major with row strides lda, ldb, ldc; op(A) [m,k], op(B)
-       [k,n], C [m,n]; op transposes where transpose_a or transpose_b says so. C overlaps neither
-       A nor B. With beta = 0, C may be uninitialised. m, n, k > 0. */
-    void (*multiply)(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, real alpha,
-        const real *a, size_t lda, const real *b, size_t ldb, real beta, real *c, size_t ldc);
 
     void (*add)(size_t n, const real *x, real *y);     /* y += x */
     void (*scale)(size_t n, real factor, real *x);     /* x *= factor */

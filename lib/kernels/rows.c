@@ -492,7 +492,6 @@ static void dropout_row(const mlm__dropout_row *from, size_t n, real *multiplier
 
 const mlm__kernels TABLE_OF(MLM_KERNELS_VARIANT) = {
     .name = TEXT_OF(MLM_KERNELS_VARIANT),
-    .multiply = mlm__multiply,
     .add = add_row,
     .scale = scale_row,
     .product = product_row,

@@ -58,9 +58,8 @@ static void project_piece(void *context, size_t piece, int32_t thread)
     const mlm__attention *layer = work->layer;
     const size_t H = layer->H;
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    (void)thread;
-    mlm__linear_rows(work->compute, layer->qkv, rows.count, H, 3 * H, layer->x + rows.first * H,
-        layer->projected + rows.first * 3 * H);
+    mlm__linear_rows(work->compute, thread, layer->qkv, rows.count, H, 3 * H,
+        layer->x + rows.first * H, layer->projected + rows.first * 3 * H);
 }
 
 /* The weights of V are exp(score - maximum); the division by their sum is done on the D numbers
@@ -78,8 +77,9 @@ static void head_piece(void *context, size_t piece, int32_t thread)
         const size_t rows = T - t0 < QUERY_ROWS ? T - t0 : QUERY_ROWS;
         real *room = scores + rows * T, *out = layer->context + (h.first + t0) * H + a * D;
         mlm__softmax_row *softmax = layer->softmax + (h.first + t0) * layer->A + a;
-        kernels->multiply(false, true, rows, T, D, h.scale, h.q + t0 * h.stride, h.stride, h.k,
-            h.stride, 0, scores, T);
+        mlm__multiply(work->compute, thread, rows, T, D, h.scale,
+            mlm__plain(h.q + t0 * h.stride, h.stride), mlm__transposed(h.k, h.stride), false,
+            scores, T);
         for (size_t r = 0; r < rows; r++) {
             real *row = scores + r * T, maximum = kernels->maximum(T, row);
             const real sum = kernels->exp_sum(T, maximum, row);
@@ -89,7 +89,8 @@ static void head_piece(void *context, size_t piece, int32_t thread)
                 kernels->product(T, multipliers, row);
             softmax[r * layer->A] = (mlm__softmax_row){maximum, 1 / sum};
         }
-        kernels->multiply(false, false, rows, D, T, 1, scores, T, h.v, h.stride, 0, out, H);
+        mlm__multiply(work->compute, thread, rows, D, T, 1, mlm__plain(scores, T),
+            mlm__plain(h.v, h.stride), false, out, H);
         for (size_t r = 0; r < rows; r++)
             kernels->scale(D, softmax[r * layer->A].inverse_sum, out + r * H);
     }
@@ -103,7 +104,7 @@ static void output_piece(void *context, size_t piece, int32_t thread)
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
     real *y = mlm__scratch_of(work->compute, thread), *room = y + MLM__PIECE_ROWS * H;
     mlm__linear_rows(
-        work->compute, layer->output, rows.count, H, H, layer->context + rows.first * H, y);
+        work->compute, thread, layer->output, rows.count, H, H, layer->context + rows.first * H, y);
     mlm__residual_norm_rows(work->compute, layer->norm, layer->eps, layer->output_dropper,
         layer->output_site, rows, H, y, layer->x, &layer->kept, work->out, room);
 }
@@ -131,23 +132,23 @@ static void output_backward_piece(void *context, size_t piece, int32_t thread)
     const mlm__attention *layer = work->layer;
     const size_t H = layer->H;
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    (void)thread;
     mlm__residual_norm_rows_backward(work->compute, layer->norm.weight, layer->output_dropper,
         layer->output_site, rows, H, work->dout, &layer->kept, work->dx, work->dproj);
-    mlm__linear_rows_backward(work->compute, layer->output.weight, rows.count, H, H,
+    mlm__linear_rows_backward(work->compute, thread, layer->output, rows.count, H, H,
         work->dproj + rows.first * H, false, work->dcontext + rows.first * H);
 }
 
 static void head_backward_piece(void *context, size_t piece, int32_t thread)
 {
     const backward_work *work = context;
-    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__compute *compute = work->compute;
+    const mlm__kernels *kernels = compute->kernels;
     const mlm__attention *layer = work->layer;
     size_t a;
     const head h = head_of_piece(layer, piece, &a);
     const size_t T = h.T, D = h.D, H = layer->H;
     real *dq = work->dprojected + h.first * h.stride + a * D, *dk = dq + H, *dv = dk + H;
-    real *p = mlm__scratch_of(work->compute, thread);
+    real *p = mlm__scratch_of(compute, thread);
     for (size_t t0 = 0; t0 < T; t0 += QUERY_ROWS) {
         const size_t rows = T - t0 < QUERY_ROWS ? T - t0 : QUERY_ROWS;
         const size_t at = (h.first + t0) * H + a * D;
@@ -155,8 +156,10 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
         const real *q = h.q + t0 * h.stride;
         const mlm__softmax_row *softmax = layer->softmax + (h.first + t0) * layer->A + a;
         real *dp = p + rows * T, *room = dp + rows * T;
-        kernels->multiply(false, true, rows, T, D, h.scale, q, h.stride, h.k, h.stride, 0, p, T);
-        kernels->multiply(false, true, rows, T, D, 1, dout, H, h.v, h.stride, 0, dp, T);
+        mlm__multiply(compute, thread, rows, T, D, h.scale, mlm__plain(q, h.stride),
+            mlm__transposed(h.k, h.stride), false, p, T);
+        mlm__multiply(compute, thread, rows, T, D, 1, mlm__plain(dout, H),
+            mlm__transposed(h.v, h.stride), false, dp, T);
         for (size_t r = 0; r < rows; r++) {
             const mlm__softmax_row saved = softmax[r * layer->A];
             const real *multipliers = mlm__dropper_row(layer->probability_dropper, kernels,
@@ -166,11 +169,12 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
             kernels->softmax_backward(
                 T, kernels->dot(D, out + r * H, dout + r * H), multipliers, p + r * T, dp + r * T);
         }
-        const real beta = t0 > 0 ? 1 : 0;
-        kernels->multiply(true, false, T, D, rows, 1, p, T, dout, H, beta, dv, h.stride);
-        kernels->multiply(false, false, rows, D, T, h.scale, dp, T, h.k, h.stride, 0,
-            dq + t0 * h.stride, h.stride);
-        kernels->multiply(true, false, T, D, rows, h.scale, dp, T, q, h.stride, beta, dk, h.stride);
+        mlm__multiply(compute, thread, T, D, rows, 1, mlm__transposed(p, T), mlm__plain(dout, H),
+            t0 > 0, dv, h.stride);
+        mlm__multiply(compute, thread, rows, D, T, h.scale, mlm__plain(dp, T),
+            mlm__plain(h.k, h.stride), false, dq + t0 * h.stride, h.stride);
+        mlm__multiply(compute, thread, T, D, rows, h.scale, mlm__transposed(dp, T),
+            mlm__plain(q, h.stride), t0 > 0, dk, h.stride);
     }
 }
 
@@ -181,6 +185,5 @@ void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_backward_piece, &work);
     mlm__compute_pieces(
         compute, 5 * product_size(layer), layer->B * layer->A, head_backward_piece, &work);
-    mlm__linear_backward(
-        compute, layer->qkv.weight, layer->N, layer->H, 3 * layer->H, dprojected, dx);
+    mlm__linear_backward(compute, layer->qkv, layer->N, layer->H, 3 * layer->H, dprojected, dx);
 }

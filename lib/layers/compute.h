@@ -12,18 +12,30 @@
 
 #include "base/threads.h"
 #include "kernels/kernels.h"
+#include "kernels/products.h"
 #include "kernels/real.h"
 
 typedef struct mlm__compute {
     mlm_runtime *runtime;
     const mlm__kernels *kernels;
+    const mlm__products *products;
     real *scratch; /* scratch_size numbers for each thread */
     size_t scratch_size;
+    char *products_room; /* products_room_size bytes for each thread */
+    size_t products_room_size;
 } mlm__compute;
 
 static inline real *mlm__scratch_of(const mlm__compute *compute, int32_t thread)
 {
     return compute->scratch + (size_t)thread * compute->scratch_size;
+}
+
+/* mlm__products.multiply on this thread. */
+static inline void mlm__multiply(const mlm__compute *compute, int32_t thread, size_t m, size_t n,
+    size_t k, real alpha, mlm__operand a, mlm__operand b, bool add, real *c, size_t ldc)
+{
+    compute->products->multiply(m, n, k, alpha, a, b, add, c, ldc,
+        compute->products_room + (size_t)thread * compute->products_room_size);
 }
 
 /* Pieces with so many multiplications in all. Few of them are done by the calling thread: to wake
@@ -61,6 +73,9 @@ static inline mlm__row_range mlm__rows_of_piece(size_t rows, size_t piece)
 /* A layer's weight and bias, and their gradients. */
 typedef struct mlm__weights {
     const real *weight, *bias;
+    /* What mlm__products.pack made of the weight's transpose, which forward multiplies by, and of
+       the weight, which backward does; NULL: nothing. */
+    const void *packed_forward, *packed_backward;
 } mlm__weights;
 
 typedef struct mlm__weight_gradients {

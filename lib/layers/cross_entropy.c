@@ -3,8 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "layers/linear.h"
+
 /* Groups are fixed, not one a thread, so that the order of the sum over them is. */
-enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = 16 };
+enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
 static size_t round_up(size_t x, size_t unit)
 {
@@ -76,13 +78,16 @@ static void find_label(
 }
 
 /* Logits of rows and one block, then exponentials in their place. */
-static void block_rows(const forward_work *work, block at, mlm__row_range rows, real *logits)
+static void block_rows(
+    const forward_work *work, block at, mlm__row_range rows, real *logits, int32_t thread)
 {
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
     const size_t H = layer->H, blocks = block_count(layer->cut);
-    kernels->multiply(false, true, rows.count, at.width, H, 1, layer->z + rows.first * H, H,
-        layer->decoder.weight + at.first * H, H, 0, logits, at.width);
+    mlm__multiply(work->compute, thread, rows.count, at.width, H, 1,
+        mlm__plain(layer->z + rows.first * H, H),
+        mlm__operand_from(mlm__forward_operand(layer->decoder, H), 0, at.first), false, logits,
+        at.width);
     for (size_t r = 0; r < rows.count; r++) {
         const size_t m = rows.first + r;
         real *row = logits + r * at.width;
@@ -106,12 +111,12 @@ static void group_piece(void *context, size_t piece, int32_t thread)
                 layer->sums[m * block_count(layer->cut) + at.index] = 0;
             }
         } else if (layer->exponentials) {
-            block_rows(
-                work, at, (mlm__row_range){0, layer->M}, layer->exponentials + layer->M * at.first);
+            block_rows(work, at, (mlm__row_range){0, layer->M},
+                layer->exponentials + layer->M * at.first, thread);
         } else {
             for (size_t i = 0; i < mlm__pieces_of(layer->M); i++)
                 block_rows(work, at, mlm__rows_of_piece(layer->M, i),
-                    mlm__scratch_of(work->compute, thread));
+                    mlm__scratch_of(work->compute, thread), thread);
         }
     }
 }
@@ -164,7 +169,8 @@ typedef struct backward_work {
     mlm__weight_gradients decoder;
 } backward_work;
 
-static void block_gradients(const backward_work *work, block at, real *part, bool first)
+static void block_gradients(
+    const backward_work *work, block at, real *part, bool first, int32_t thread)
 {
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
@@ -178,11 +184,12 @@ static void block_gradients(const backward_work *work, block at, real *part, boo
             row[label - at.first] -= work->scale;
     }
     if (work->decoder.weight)
-        kernels->multiply(true, false, at.width, H, M, 1, dlogits, at.width, layer->z, H, 1,
-            work->decoder.weight + at.first * H, H);
+        mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transposed(dlogits, at.width),
+            mlm__plain(layer->z, H), true, work->decoder.weight + at.first * H, H);
     kernels->column_sums(M, at.width, dlogits, at.width, work->decoder.bias + at.first);
-    kernels->multiply(false, false, M, H, at.width, 1, dlogits, at.width,
-        layer->decoder.weight + at.first * H, H, first ? 0 : 1, part, H);
+    mlm__multiply(work->compute, thread, M, H, at.width, 1, mlm__plain(dlogits, at.width),
+        mlm__operand_from(mlm__backward_operand(layer->decoder, H, layer->cut.V), at.first, 0),
+        !first, part, H);
 }
 
 static void group_backward_piece(void *context, size_t piece, int32_t thread)
@@ -190,11 +197,10 @@ static void group_backward_piece(void *context, size_t piece, int32_t thread)
     const backward_work *work = context;
     const mlm__cross_entropy *layer = work->layer;
     real *part = work->parts + piece * layer->M * layer->H;
-    (void)thread;
     for (size_t b = 0; b < layer->cut.blocks_a_group; b++) {
         const block at = block_of(layer->cut, piece, b);
         if (at.width > 0)
-            block_gradients(work, at, part, b == 0);
+            block_gradients(work, at, part, b == 0, thread);
     }
 }
 
@@ -237,9 +243,9 @@ static void logits_piece(void *context, size_t piece, int32_t thread)
     const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = work->H, V = work->cut.V, first = piece * work->cut.group_width;
     const size_t width = V - first < work->cut.group_width ? V - first : work->cut.group_width;
-    (void)thread;
-    kernels->multiply(false, true, work->M, width, H, 1, work->z, H,
-        work->decoder.weight + first * H, H, 0, work->logits + first, V);
+    mlm__multiply(work->compute, thread, work->M, width, H, 1, mlm__plain(work->z, H),
+        mlm__operand_from(mlm__forward_operand(work->decoder, H), 0, first), false,
+        work->logits + first, V);
     for (size_t m = 0; m < work->M; m++)
         kernels->add(width, work->decoder.bias + first, work->logits + m * V + first);
 }

@@ -22,9 +22,10 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
     real *act = mlm__scratch_of(compute, thread), *y = act + MLM__PIECE_ROWS * I;
     real *room = y + MLM__PIECE_ROWS * H, *up = layer->up + rows.first * I;
-    mlm__linear_rows(compute, layer->intermediate, rows.count, H, I, layer->x + rows.first * H, up);
+    mlm__linear_rows(
+        compute, thread, layer->intermediate, rows.count, H, I, layer->x + rows.first * H, up);
     compute->kernels->activate(layer->act, rows.count * I, up, act);
-    mlm__linear_rows(compute, layer->output, rows.count, I, H, act, y);
+    mlm__linear_rows(compute, thread, layer->output, rows.count, I, H, act, y);
     mlm__residual_norm_rows(compute, layer->norm, layer->eps, layer->dropper, layer->site, rows, H,
         y, layer->x, &layer->kept, work->out, room);
 }
@@ -51,15 +52,14 @@ static void backward_piece(void *context, size_t piece, int32_t thread)
     const size_t H = layer->H, I = layer->I;
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
     const size_t h = rows.first * H, i = rows.first * I;
-    (void)thread;
     mlm__residual_norm_rows_backward(compute, layer->norm.weight, layer->dropper, layer->site, rows,
         H, work->dout, &layer->kept, work->dx, work->dproj);
     mlm__linear_rows_backward(
-        compute, layer->output.weight, rows.count, I, H, work->dproj + h, false, work->dup + i);
+        compute, thread, layer->output, rows.count, I, H, work->dproj + h, false, work->dup + i);
     compute->kernels->activate_backward(
         layer->act, rows.count * I, layer->up + i, work->dup + i, work->act + i);
     mlm__linear_rows_backward(
-        compute, layer->intermediate.weight, rows.count, H, I, work->dup + i, true, work->dx + h);
+        compute, thread, layer->intermediate, rows.count, H, I, work->dup + i, true, work->dx + h);
 }
 
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,

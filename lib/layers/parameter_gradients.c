@@ -35,15 +35,16 @@ static size_t least(size_t a, size_t b)
 }
 
 static void linear_tile(
-    const mlm__kernels *kernels, const mlm__linear_gradient *linear, size_t tile)
+    const mlm__compute *compute, const mlm__linear_gradient *linear, size_t tile, int32_t thread)
 {
     const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
     const size_t o = tile / across * side, k = tile % across * side;
     const size_t O = least(side, linear->O - o), K = least(side, linear->K - k);
-    kernels->multiply(true, false, O, K, linear->N, 1, linear->dy + o, linear->dy_stride,
-        linear->x + k, linear->K, 1, linear->into.weight + o * linear->K + k, linear->K);
+    mlm__multiply(compute, thread, O, K, linear->N, 1,
+        mlm__transposed(linear->dy + o, linear->dy_stride), mlm__plain(linear->x + k, linear->K),
+        true, linear->into.weight + o * linear->K + k, linear->K);
     if (k == 0 && linear->into.bias)
-        kernels->column_sums(
+        compute->kernels->column_sums(
             linear->N, O, linear->dy + o, linear->dy_stride, linear->into.bias + o);
 }
 
@@ -57,11 +58,10 @@ static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *
 static void gradients_piece(void *context, size_t piece, int32_t thread)
 {
     const gradients_work *work = context;
-    (void)thread;
     for (size_t i = 0; i < work->linear_count; i++) {
         size_t count = tile_count(&work->linears[i]);
         if (piece < count) {
-            linear_tile(work->compute->kernels, &work->linears[i], piece);
+            linear_tile(work->compute, &work->linears[i], piece, thread);
             return;
         }
         piece -= count;

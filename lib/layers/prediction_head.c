@@ -21,10 +21,9 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
     real *x = layer->x + rows.first * H, *up = layer->up + rows.first * H;
     real *act = layer->kept.sum + rows.first * H;
-    (void)thread;
     for (size_t r = 0; r < rows.count; r++)
         memcpy(x + r * H, work->hidden + (size_t)layer->rows[rows.first + r] * H, H * sizeof(real));
-    mlm__linear_rows(work->compute, layer->transform, rows.count, H, H, x, up);
+    mlm__linear_rows(work->compute, thread, layer->transform, rows.count, H, H, x, up);
     kernels->activate(layer->act, rows.count * H, up, act);
     for (size_t r = 0; r < rows.count; r++)
         layer->kept.moments[rows.first + r] = kernels->layer_norm(H, act + r * H,
@@ -60,7 +59,7 @@ static void backward_piece(void *context, size_t piece, int32_t thread)
     /* dx is only room here: act(up) is in kept.sum already. */
     kernels->activate_backward(layer->act, rows.count * H, layer->up + at, work->dup + at, dx);
     mlm__linear_rows_backward(
-        work->compute, layer->transform.weight, rows.count, H, H, work->dup + at, false, dx);
+        work->compute, thread, layer->transform, rows.count, H, H, work->dup + at, false, dx);
     for (size_t r = 0; r < rows.count; r++)
         kernels->add(H, dx + r * H, work->dhidden + (size_t)layer->rows[rows.first + r] * H);
 }

@@ -18,14 +18,14 @@ void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *
     const size_t B = layer->B, H = layer->H;
     for (size_t b = 0; b < B; b++)
         memcpy(x + b * H, hidden + first_row(layer, b) * H, H * sizeof(real));
-    mlm__linear_rows(compute, layer->pooler, B, H, H, x, pooled);
+    mlm__linear_rows(compute, 0, layer->pooler, B, H, H, x, pooled);
     compute->kernels->tanh(B * H, pooled, pooled);
 }
 
 void mlm__sentence_logits(
     const mlm__compute *compute, const mlm__sentence_head *layer, const real *pooled, real *logits)
 {
-    mlm__linear_rows(compute, layer->classifier, layer->B, layer->H, 2, pooled, logits);
+    mlm__linear_rows(compute, 0, layer->classifier, layer->B, layer->H, 2, pooled, logits);
 }
 
 void mlm__sentence_loss(
@@ -55,12 +55,11 @@ void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentenc
     mlm__weight_gradients pooler, mlm__weight_gradients classifier)
 {
     const size_t B = layer->B, H = layer->H;
-    mlm__linear_rows_backward(compute, layer->classifier.weight, B, H, 2, dlogits, false, dpooled);
+    mlm__linear_rows_backward(compute, 0, layer->classifier, B, H, 2, dlogits, false, dpooled);
     for (size_t i = 0; i < B * H; i++)
         dpooled[i] *= 1 - pooled[i] * pooled[i];
     for (size_t b = 0; b < B; b++) {
-        mlm__linear_rows_backward(
-            compute, layer->pooler.weight, 1, H, H, dpooled + b * H, false, dx);
+        mlm__linear_rows_backward(compute, 0, layer->pooler, 1, H, H, dpooled + b * H, false, dx);
         compute->kernels->add(H, dx, dhidden + first_row(layer, b) * H);
     }
     const mlm__linear_gradient gradients[2] = {

@@ -191,6 +191,7 @@ static mlm_status apply(mlm_trainer *trainer, const mlm__sums *sums, int64_t pos
     };
     mlm__adamw_update(trainer->runtime, &trainer->pieces, &adamw, trainer->gradients,
         trainer->exp_avg, trainer->exp_avg_sq, trainer->encoder->model->parameters);
+    mlm__model_changed(trainer->encoder->model);
     state->step = metrics.step;
     trainer->metrics = metrics;
     trainer->has_gradient = true;

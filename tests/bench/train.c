@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     mlm__layout *layout;
     mlm__network *network;
     must(mlm__layout_create(runtime, &config, &layout));
-    must(mlm__network_create(runtime, layout, &network));
+    must(mlm__network_create(runtime, layout, mlm__products_get(false), NULL, &network));
     real *parameters = mlm__alloc_zero(runtime, layout->size, sizeof(real));
     real *gradients = mlm__alloc_zero(runtime, layout->size, sizeof(real));
     if (!parameters || !gradients)

@@ -228,10 +228,12 @@ START_TEST(training_sums_agree)
             moved[i] = (float)(pre_training->model->parameters[i] + step * gradients[i]);
         float *kept = pre_training->model->parameters;
         pre_training->model->parameters = moved;
+        mlm__model_changed(pre_training->model);
         mlm_metrics total;
         mlm_metrics_init(&total, sizeof total);
         assert_ok(mlm_encoder_evaluate(pre_training, &batch, &total));
         pre_training->model->parameters = kept;
+        mlm__model_changed(pre_training->model);
         losses[side] = total.loss + total.sentence_loss;
         free(moved);
     }

@@ -1,4 +1,4 @@
 #include "kernels/suites.h"
 #include "support/support.h"
 
-TEST_MAIN(accuracy_suite, dropout_suite, multiply_suite, variants_suite)
+TEST_MAIN(accuracy_suite, dropout_suite, products_suite, variants_suite)

@@ -5,7 +5,7 @@
 
 Suite *accuracy_suite(void);
 Suite *dropout_suite(void);
-Suite *multiply_suite(void);
+Suite *products_suite(void);
 Suite *variants_suite(void);
 
 #endif

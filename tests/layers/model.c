@@ -61,7 +61,8 @@ test_model test_model_make(const mlm_encoder_config *config, int32_t threads)
     model.gradients = mlm__alloc_zero(model.runtime, model.layout->size, sizeof(real));
     ck_assert(model.parameters && model.gradients);
     fill(model.layout, model.parameters);
-    assert_ok(mlm__network_create(model.runtime, model.layout, &model.network));
+    assert_ok(mlm__network_create(
+        model.runtime, model.layout, mlm__products_get(false), NULL, &model.network));
     assert_ok(mlm__network_reserve(model.network, TOKENS, SEQUENCES, LONGEST, 1));
     model.chunk = (mlm__chunk){.B = SEQUENCES,
         .N = TOKENS,

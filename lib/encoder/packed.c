@@ -1,0 +1,167 @@
+#include "encoder/packed.h"
+
+#include <pthread.h>
+
+#include "base/memory.h"
+
+enum { FORWARD, BACKWARD, FORMS };
+
+/* A weight [O,K]. Forward multiplies by its transpose [K,O], backward by itself. */
+typedef struct entry {
+    mlm__affine at;
+    size_t K, O;
+    size_t place[FORMS]; /* bytes from the form's start */
+} entry;
+
+typedef struct form {
+    char *memory;
+    size_t size;
+    uint64_t version; /* 0: nothing is packed yet */
+} form;
+
+struct mlm__packed {
+    mlm_runtime *runtime;
+    const mlm__products *products;
+    pthread_mutex_t lock;
+    form forms[FORMS];
+    size_t count;
+    entry entries[];
+};
+
+static size_t columns_of(const entry *e, int which)
+{
+    return which == FORWARD ? e->O : e->K;
+}
+
+static size_t panels_of(const entry *e, int which)
+{
+    return (columns_of(e, which) + MLM__PANEL - 1) / MLM__PANEL;
+}
+
+static void add_entry(mlm__packed *packed, mlm__affine at, size_t K, size_t O)
+{
+    entry *e = &packed->entries[packed->count++];
+    *e = (entry){.at = at, .K = K, .O = O};
+    for (int which = FORWARD; which < FORMS; which++) {
+        form *f = &packed->forms[which];
+        e->place[which] = f->size;
+        f->size += packed->products->packed_size(which == FORWARD ? K : O, columns_of(e, which));
+    }
+}
+
+mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
+    const mlm__products *products, mlm__packed **out)
+{
+    const mlm_encoder_config *config = &layout->config;
+    const size_t L = (size_t)config->num_hidden_layers, H = (size_t)config->hidden_size;
+    const size_t I = (size_t)config->intermediate_size, V = (size_t)config->vocab_size;
+    *out = NULL;
+    mlm__packed *packed =
+        mlm__alloc_zero(runtime, 1, sizeof *packed + (4 * L + 2) * sizeof *packed->entries);
+    if (!packed)
+        return MLM_ERR_MEMORY;
+    packed->runtime = runtime;
+    packed->products = products;
+    pthread_mutex_init(&packed->lock, NULL);
+    for (size_t l = 0; l < L; l++) {
+        add_entry(packed, layout->layers[l].qkv, H, 3 * H);
+        add_entry(packed, layout->layers[l].attention_output, H, H);
+        add_entry(packed, layout->layers[l].intermediate, H, I);
+        add_entry(packed, layout->layers[l].output, I, H);
+    }
+    add_entry(packed, layout->transform, H, H);
+    add_entry(packed, layout->decoder, H, V);
+    *out = packed;
+    return MLM_OK;
+}
+
+void mlm__packed_free(mlm__packed *packed)
+{
+    if (!packed)
+        return;
+    for (int which = FORWARD; which < FORMS; which++)
+        mlm__free(packed->runtime, packed->forms[which].memory);
+    pthread_mutex_destroy(&packed->lock);
+    mlm__free(packed->runtime, packed);
+}
+
+const mlm__products *mlm__packed_products(const mlm__packed *packed)
+{
+    return packed->products;
+}
+
+/* ---- packing ---------------------------------------------------------------------------- */
+
+/* Panels a piece packs. */
+enum { PIECE_PANELS = 4 };
+
+typedef struct pack_work {
+    const mlm__packed *packed;
+    const real *parameters;
+    int which;
+} pack_work;
+
+static size_t pieces_of(const entry *e, int which)
+{
+    return (panels_of(e, which) + PIECE_PANELS - 1) / PIECE_PANELS;
+}
+
+static void pack_piece(void *context, size_t piece, int32_t thread)
+{
+    const pack_work *work = context;
+    const mlm__packed *packed = work->packed;
+    const entry *e = packed->entries;
+    (void)thread;
+    for (; piece >= pieces_of(e, work->which); e++)
+        piece -= pieces_of(e, work->which);
+    const real *weight = work->parameters + e->at.weight;
+    const size_t first = piece * PIECE_PANELS, panels = panels_of(e, work->which);
+    const size_t end = first + PIECE_PANELS < panels ? first + PIECE_PANELS : panels;
+    const bool forward = work->which == FORWARD;
+    packed->products->pack(forward ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K),
+        forward ? e->K : e->O, columns_of(e, work->which), first, end,
+        packed->forms[work->which].memory + e->place[work->which]);
+}
+
+static mlm_status pack_form(
+    mlm__packed *packed, mlm_runtime *runtime, const real *parameters, uint64_t version, int which)
+{
+    form *f = &packed->forms[which];
+    if (f->size == 0 || f->version == version)
+        return MLM_OK;
+    if (!f->memory)
+        f->memory = mlm__alloc(packed->runtime, f->size, 1);
+    if (!f->memory)
+        return MLM_ERR_MEMORY;
+    size_t pieces = 0;
+    for (size_t i = 0; i < packed->count; i++)
+        pieces += pieces_of(&packed->entries[i], which);
+    mlm__parallel(runtime, pieces, pack_piece, &(pack_work){packed, parameters, which});
+    f->version = version;
+    return MLM_OK;
+}
+
+mlm_status mlm__packed_update(mlm__packed *packed, mlm_runtime *runtime, const real *parameters,
+    uint64_t version, bool training)
+{
+    pthread_mutex_lock(&packed->lock);
+    mlm_status status = pack_form(packed, runtime, parameters, version, FORWARD);
+    if (status == MLM_OK && training)
+        status = pack_form(packed, runtime, parameters, version, BACKWARD);
+    pthread_mutex_unlock(&packed->lock);
+    return status;
+}
+
+mlm__weights mlm__packed_weights(const mlm__packed *packed, const real *parameters, mlm__affine at)
+{
+    mlm__weights weights = {.weight = parameters + at.weight, .bias = parameters + at.bias};
+    const entry *e = NULL;
+    for (size_t i = 0; packed && i < packed->count; i++)
+        if (packed->entries[i].at.weight == at.weight)
+            e = &packed->entries[i];
+    for (int which = FORWARD; e && which < FORMS; which++)
+        if (packed->forms[which].version != 0)
+            *(which == FORWARD ? &weights.packed_forward : &weights.packed_backward) =
+                packed->forms[which].memory + e->place[which];
+    return weights;
+}

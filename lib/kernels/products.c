@@ -1,0 +1,350 @@
+/* The products of products.h with kernels of our own. Compiled once for each instruction set, with
+   MLM_PRODUCTS_VARIANT as the table's name.
+
+   The design is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+   multiplication": C is computed in tiles that stay in registers while k goes by. Of A a number is
+   spread over a vector, of B a panel of PANEL columns lies together. What is multiplied is an
+   `element`: a float, or two bf16 that follow each other along k, whose products are added to the
+   sum by one instruction. All else is the same in both. */
+#include "kernels/variants.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+/* ROWS x VECTORS vectors of sums, the vectors of B and one of A fit the registers: 24 + 4 + 1 of 32
+   for AVX-512 (clang 14 spills from 11 rows on), 12 + 2 + 1 of 16 for AVX2. */
+#ifdef __AVX512F__
+enum { LANES = 16, VECTORS = 4, ROWS = 6 };
+#else
+enum { LANES = 8, VECTORS = 2, ROWS = 6 };
+#endif
+enum { PANEL = LANES * VECTORS };
+
+typedef float vector __attribute__((vector_size(LANES * 4)));
+typedef float loose_vector __attribute__((vector_size(LANES * 4), aligned(4)));
+
+#ifdef __AVX512BF16__
+
+typedef uint32_t element;
+enum { ELEMENT = 2 }; /* numbers along k */
+
+static inline vector multiply_add(vector sum, vector a, vector b)
+{
+    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+
+#else
+
+typedef float element;
+enum { ELEMENT = 1 };
+
+static inline vector multiply_add(vector sum, vector a, vector b)
+{
+#ifdef __AVX512F__
+    return (vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#else
+    return (vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#endif
+}
+
+#endif
+
+static inline vector spread(const element *a)
+{
+#ifdef __AVX512F__
+    int bits;
+    memcpy(&bits, a, sizeof bits);
+    return (vector)_mm512_set1_epi32(bits);
+#else
+    return (vector)_mm256_broadcast_ss(a);
+#endif
+}
+
+/* Sums over K_BLOCK numbers are made in registers and then added to C: what lies between two
+   visits fits the caches, and rounding errors do not grow with k as those of one long sum. */
+enum { K_BLOCK = 256, M_BLOCK = 192, N_BLOCK = 512 };
+enum { K_ELEMENTS = K_BLOCK / ELEMENT };
+
+/* Of a transposed A, a tile's rows lie together, in a vector of 8. */
+enum { A_STEP = 8 };
+
+typedef struct rooms {
+    element a[M_BLOCK / ROWS * K_ELEMENTS * A_STEP] __attribute__((aligned(64)));
+    element b[N_BLOCK * K_ELEMENTS] __attribute__((aligned(64)));
+} rooms;
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t units(size_t length, size_t unit)
+{
+    return (length + unit - 1) / unit;
+}
+
+/* ---- the kernel ----------------------------------------------------------------------- */
+
+typedef struct left {
+    const element *data;
+    size_t row_step, k_step;
+} left;
+
+/* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole has
+   fewer columns than a panel. */
+static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, size_t columns,
+    size_t k, left a, const element *b, float alpha, bool add, float *c, size_t ldc)
+{
+    vector sum[ROWS][VECTORS];
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < VECTORS; j++)
+            sum[i][j] = (vector){0};
+    for (size_t l = 0; l < k; l++) {
+        vector right[VECTORS];
+        for (size_t j = 0; j < VECTORS; j++)
+            memcpy(&right[j], b + l * PANEL + j * LANES, sizeof right[j]);
+        for (size_t i = 0; i < rows; i++) {
+            const vector number = spread(a.data + i * a.row_step + l * a.k_step);
+            for (size_t j = 0; j < VECTORS; j++)
+                sum[i][j] = multiply_add(sum[i][j], number, right[j]);
+        }
+    }
+    float edge[ROWS * PANEL];
+    float *to = whole ? c : edge;
+    const size_t step = whole ? ldc : PANEL;
+    if (!whole && add)
+        for (size_t i = 0; i < rows; i++)
+            memcpy(edge + i * PANEL, c + i * ldc, columns * sizeof *c);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < VECTORS; j++) {
+            loose_vector *at = (loose_vector *)(to + i * step + j * LANES);
+            *at = add ? alpha * sum[i][j] + *at : alpha * sum[i][j];
+        }
+    for (size_t i = 0; i < rows && !whole; i++)
+        memcpy(c + i * ldc, edge + i * PANEL, columns * sizeof *c);
+}
+
+static void tile_of(size_t rows, size_t columns, size_t k, left a, const element *b, float alpha,
+    bool add, float *c, size_t ldc)
+{
+    if (rows == ROWS && columns >= PANEL)
+        tile(ROWS, true, PANEL, k, a, b, alpha, add, c, ldc);
+    else if (rows == 6)
+        tile(6, false, columns, k, a, b, alpha, add, c, ldc);
+    else if (rows == 5)
+        tile(5, false, columns, k, a, b, alpha, add, c, ldc);
+    else if (rows == 4)
+        tile(4, false, columns, k, a, b, alpha, add, c, ldc);
+    else if (rows == 3)
+        tile(3, false, columns, k, a, b, alpha, add, c, ldc);
+    else if (rows == 2)
+        tile(2, false, columns, k, a, b, alpha, add, c, ldc);
+    else
+        tile(1, false, columns, k, a, b, alpha, add, c, ldc);
+}
+
+/* ---- packing -------------------------------------------------------------------------- */
+
+/* ELEMENT rows of 8 numbers, stride apart, become 8 elements. */
+static inline __m256i join_rows(const float *rows, size_t stride)
+{
+#ifdef __AVX512BF16__
+    const __m256i low = _mm256_cvtepu16_epi32((__m128i)_mm256_cvtneps_pbh(_mm256_loadu_ps(rows)));
+    const __m256i high =
+        _mm256_cvtepu16_epi32((__m128i)_mm256_cvtneps_pbh(_mm256_loadu_ps(rows + stride)));
+    return _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+#else
+    (void)stride;
+    return (__m256i)_mm256_loadu_ps(rows);
+#endif
+}
+
+/* 8 ELEMENT numbers of a row become 8 elements. */
+static inline __m256i join_columns(const float *row)
+{
+#ifdef __AVX512BF16__
+    return (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(row));
+#else
+    return (__m256i)_mm256_loadu_ps(row);
+#endif
+}
+
+/* The same of a matrix's edge: numbers that are not there are 0. */
+static inline __m256i join_rows_part(const float *rows, size_t stride, size_t k, size_t columns)
+{
+    float part[ELEMENT * 8] = {0};
+    for (size_t l = 0; l < k && l < ELEMENT; l++)
+        memcpy(part + l * 8, rows + l * stride, columns * sizeof(float));
+    return join_rows(part, 8);
+}
+
+static inline __m256i join_columns_part(const float *row, size_t k)
+{
+    float part[ELEMENT * 8] = {0};
+    memcpy(part, row, k * sizeof(float));
+    return join_columns(part);
+}
+
+static inline void store_8(element *at, __m256i elements)
+{
+    _mm256_storeu_si256((__m256i *)at, elements);
+}
+
+/* Rows k of a matrix, `columns` of them wanted, to [k][step] elements. */
+static inline void pack_8_columns(
+    const float *rows, size_t stride, size_t k, size_t columns, element *to, size_t step)
+{
+    size_t l = 0;
+    if (columns >= 8)
+        for (; l + ELEMENT <= k; l += ELEMENT)
+            store_8(to + l / ELEMENT * step, join_rows(rows + l * stride, stride));
+    for (; l < k; l += ELEMENT)
+        store_8(to + l / ELEMENT * step,
+            join_rows_part(rows + l * stride, stride, k - l, least(columns, 8)));
+}
+
+static inline void transpose_8(const __m256i in[8], __m256i out[8])
+{
+    __m256 t[8], u[8];
+    for (size_t i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps((__m256)in[i], (__m256)in[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps((__m256)in[i], (__m256)in[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        out[i] = (__m256i)_mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        out[i + 4] = (__m256i)_mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+    }
+}
+
+/* Up to 8 rows of k numbers, stride apart, to [k][step] elements, a row to a column. */
+static inline void pack_8_rows(
+    const float *rows, size_t stride, size_t k, size_t count, element *to, size_t step)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    for (size_t l = 0; l < k; l += 8 * ELEMENT) {
+        const size_t there = least(8 * ELEMENT, k - l);
+        __m256i in[8], out[8];
+        for (size_t i = 0; i < 8; i++)
+            in[i] = i >= count             ? zero
+                    : there == 8 * ELEMENT ? join_columns(rows + i * stride + l)
+                                           : join_columns_part(rows + i * stride + l, there);
+        transpose_8(in, out);
+        for (size_t i = 0; i < units(there, ELEMENT); i++)
+            store_8(to + (l / ELEMENT + i) * step, out[i]);
+    }
+}
+
+/* Rows k0 to k0 + k - 1 of PANEL columns, or of those that there are, from n0 on. */
+static void pack_panel(mlm__operand b, size_t k0, size_t k, size_t n0, size_t columns, element *to)
+{
+    for (size_t j = 0; j < PANEL; j += 8) {
+        const size_t wanted = columns > j ? columns - j : 0;
+        if (wanted == 0)
+            for (size_t l = 0; l < units(k, ELEMENT); l++)
+                store_8(to + l * PANEL + j, _mm256_setzero_si256());
+        else if (b.transposed)
+            pack_8_rows(b.numbers + (n0 + j) * b.stride + k0, b.stride, k, wanted, to + j, PANEL);
+        else
+            pack_8_columns(b.numbers + k0 * b.stride + n0 + j, b.stride, k, wanted, to + j, PANEL);
+    }
+}
+
+static size_t packed_size(size_t k, size_t n)
+{
+    return units(n, MLM__PANEL) * MLM__PANEL * units(k, ELEMENT) * sizeof(element);
+}
+
+static void pack(mlm__operand b, size_t k, size_t n, size_t first, size_t end, void *packed)
+{
+    const size_t panels = MLM__PANEL / PANEL;
+    for (size_t p = first * panels; p < end * panels; p++)
+        pack_panel(b, 0, k, p * PANEL, n > p * PANEL ? n - p * PANEL : 0,
+            (element *)packed + p * PANEL * units(k, ELEMENT));
+}
+
+/* Rows m0 to m0 + m - 1 and numbers k0 to k0 + k - 1 of A as tiles read them. */
+static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, element *room)
+{
+    if (a.transposed) {
+        for (size_t i = 0; i < m; i += ROWS)
+            pack_8_columns(a.numbers + k0 * a.stride + m0 + i, a.stride, k, m - i,
+                room + i / ROWS * K_ELEMENTS * A_STEP, A_STEP);
+        return (left){room, 1, A_STEP};
+    }
+    const float *numbers = a.numbers + m0 * a.stride + k0;
+#ifdef __AVX512BF16__
+    for (size_t i = 0; i < m; i++) {
+        size_t l = 0;
+        for (; l + 16 <= k; l += 16)
+            store_8(room + i * K_ELEMENTS + l / 2, join_columns(numbers + i * a.stride + l));
+        if (l < k)
+            store_8(room + i * K_ELEMENTS + l / 2,
+                join_columns_part(numbers + i * a.stride + l, k - l));
+    }
+    return (left){room, K_ELEMENTS, 1};
+#else
+    (void)m;
+    (void)k;
+    (void)room;
+    return (left){numbers, a.stride, 1};
+#endif
+}
+
+/* ---- the product ---------------------------------------------------------------------- */
+
+static const element *tile_left(const left *a, bool transposed, size_t i)
+{
+    return a->data + (transposed ? i / ROWS * K_ELEMENTS * A_STEP : i * a->row_step);
+}
+
+static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, mlm__operand b,
+    bool add, real *c, size_t ldc, void *room)
+{
+    rooms *const here = room;
+    for (size_t n0 = 0; n0 < n; n0 += N_BLOCK)
+        for (size_t k0 = 0; k0 < k; k0 += K_BLOCK) {
+            const size_t kb = least(K_BLOCK, k - k0), nb = least(N_BLOCK, n - n0);
+            const element *panels = here->b;
+            size_t panel_size = units(kb, ELEMENT) * PANEL;
+            if (b.packed) {
+                panel_size = units(b.packed_k, ELEMENT) * PANEL;
+                panels = (const element *)b.packed + (b.n0 + n0) / PANEL * panel_size +
+                         (b.k0 + k0) / ELEMENT * PANEL;
+            } else {
+                for (size_t j = 0; j < nb; j += PANEL)
+                    pack_panel(b, k0, kb, n0 + j, nb - j, here->b + j / PANEL * panel_size);
+            }
+            for (size_t m0 = 0; m0 < m; m0 += M_BLOCK) {
+                const size_t mb = least(M_BLOCK, m - m0);
+                left rows = pack_left(a, m0, mb, k0, kb, here->a);
+                for (size_t j = 0; j < nb; j += PANEL)
+                    for (size_t i = 0; i < mb; i += ROWS) {
+                        left of_tile = rows;
+                        of_tile.data = tile_left(&rows, a.transposed, i);
+                        tile_of(least(ROWS, mb - i), least(PANEL, nb - j), units(kb, ELEMENT),
+                            of_tile, panels + j / PANEL * panel_size, alpha, add || k0 > 0,
+                            c + (m0 + i) * ldc + n0 + j, ldc);
+                    }
+            }
+        }
+}
+
+#define TEXT_OF(name) TEXT(name)
+#define TEXT(name) #name
+#define TABLE_OF(name) TABLE(name)
+#define TABLE(name) mlm__products_##name
+
+const mlm__products TABLE_OF(MLM_PRODUCTS_VARIANT) = {
+    .name = TEXT_OF(MLM_PRODUCTS_VARIANT),
+    .bf16 = ELEMENT == 2,
+    .multiply = multiply,
+    .room_size = sizeof(rooms),
+    .packed_size = packed_size,
+    .pack = pack,
+};

@@ -1,0 +1,75 @@
+/* Matrix products: in fp32 or bf16, by kernels of our own or through cblas. */
+#ifndef MLM_KERNELS_PRODUCTS_H
+#define MLM_KERNELS_PRODUCTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/real.h"
+
+/* A matrix, rows stride numbers apart, or its transpose. */
+typedef struct mlm__operand {
+    const real *numbers;
+    size_t stride;
+    bool transposed;
+    /* Right operands only: what mlm__products.pack made of the k x n matrix that this one is
+       part of, and where in it; NULL: not packed. */
+    const void *packed;
+    size_t packed_k, k0, n0;
+} mlm__operand;
+
+static inline mlm__operand mlm__plain(const real *numbers, size_t stride)
+{
+    return (mlm__operand){.numbers = numbers, .stride = stride};
+}
+
+static inline mlm__operand mlm__transposed(const real *numbers, size_t stride)
+{
+    return (mlm__operand){.numbers = numbers, .stride = stride, .transposed = true};
+}
+
+/* What is left of a right operand from row k0 and column n0 on, both multiples of MLM__PANEL. */
+static inline mlm__operand mlm__operand_from(mlm__operand b, size_t k0, size_t n0)
+{
+    b.numbers += b.transposed ? n0 * b.stride + k0 : k0 * b.stride + n0;
+    b.k0 += k0;
+    b.n0 += n0;
+    return b;
+}
+
+/* Columns of a right operand that are packed together, in every variant a divisor of this. */
+enum { MLM__PANEL = 64 };
+
+/* One way to compute products, on the calling thread. The bytes of an element of C depend on its
+   row of A and its column of B alone, not on m, n, or where they lie; cblas does not promise that.
+
+   In bf16, operands are rounded to it (to nearest, ties to even) and each C is a sum in fp32. */
+typedef struct mlm__products {
+    const char *name; /* blas, avx2, avx512, avx512_bf16 */
+    bool bf16;
+
+    /* Around every call that computes products; NULL: nothing to do. */
+    void (*begin)(void);
+    void (*end)(void);
+
+    /* C = alpha A B, or C += alpha A B where add. A [m,k], B [k,n], C [m,n] with rows ldc apart;
+       m, n, k > 0. C overlaps neither A nor B. room: room_size bytes, aligned to 64, of the calling
+       thread. */
+    void (*multiply)(size_t m, size_t n, size_t k, real alpha, mlm__operand a, mlm__operand b,
+        bool add, real *c, size_t ldc, void *room);
+    size_t room_size;
+
+    /* Right operands that are used often are packed once. Bytes of B [k,n] packed, 0 where nothing
+       is packed; and panels first to end - 1 of it, MLM__PANEL columns each. */
+    size_t (*packed_size)(size_t k, size_t n);
+    void (*pack)(mlm__operand b, size_t k, size_t n, size_t first, size_t end, void *packed);
+} mlm__products;
+
+/* The best variant of this build and CPU; always the same one. bf16: where the CPU has no
+   instructions for it, that of fp32. */
+const mlm__products *mlm__products_get(bool bf16);
+/* All of them that this CPU can run, cblas first; NULL from the last index on. For tests. */
+const mlm__products *mlm__products_variant(size_t index);
+
+#endif

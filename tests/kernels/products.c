@@ -1,0 +1,299 @@
+/* Every way to compute products against three loops in double. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "kernels/blas.h"
+#include "kernels/kernels.h"
+#include "kernels/products.h"
+#include "kernels/suites.h"
+#include "mlm/mlm.h"
+#include "support/support.h"
+
+/* m, n, k: a tile, less, more, several blocks of each dimension. */
+static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
+    {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
+    {13, 16, 513}};
+enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 5 };
+
+static float *random_matrix(size_t rows, size_t stride, uint32_t site)
+{
+    float *matrix = malloc(rows * stride * sizeof *matrix);
+    ck_assert_ptr_nonnull(matrix);
+    mlm__random_stream stream =
+        mlm__random_stream_make(mlm__random_key_make(1, MLM__RANDOM_INIT, 0), 0, site);
+    for (size_t i = 0; i < rows * stride; i++)
+        matrix[i] = (float)(2 * mlm__random_double(&stream) - 1);
+    return matrix;
+}
+
+/* Memory that is just as large as needed, so that a sanitizer sees a step beyond. */
+static void *aligned(size_t size)
+{
+    void *memory = NULL;
+    ck_assert_int_eq(posix_memalign(&memory, 64, size ? size : 1), 0);
+    return memory;
+}
+
+/* To nearest, ties to even; as torch.bfloat16. */
+static float to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits += 0x7fff + (bits >> 16 & 1);
+    bits &= 0xffff0000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+typedef struct product {
+    size_t m, n, k, lda, ldb, ldc;
+    float *a, *b, *c;
+    mlm__operand left, right;
+    void *room, *packed;
+} product;
+
+static product product_make(
+    const mlm__products *products, const size_t shape[3], bool transpose_a, bool transpose_b)
+{
+    product p = {.m = shape[0], .n = shape[1], .k = shape[2]};
+    p.lda = (transpose_a ? p.m : p.k) + PADDING;
+    p.ldb = (transpose_b ? p.k : p.n) + PADDING;
+    p.ldc = p.n + PADDING;
+    p.a = random_matrix(transpose_a ? p.k : p.m, p.lda, 1);
+    p.b = random_matrix(transpose_b ? p.n : p.k, p.ldb, 2);
+    p.c = random_matrix(p.m, p.ldc, 3);
+    p.left = transpose_a ? mlm__transposed(p.a, p.lda) : mlm__plain(p.a, p.lda);
+    p.right = transpose_b ? mlm__transposed(p.b, p.ldb) : mlm__plain(p.b, p.ldb);
+    p.room = aligned(products->room_size);
+    return p;
+}
+
+static void product_pack(const mlm__products *products, product *p)
+{
+    p->packed = aligned(products->packed_size(p->k, p->n));
+    const size_t panels = (p->n + MLM__PANEL - 1) / MLM__PANEL;
+    for (size_t i = 0; i < panels; i++)
+        products->pack(p->right, p->k, p->n, i, i + 1, p->packed);
+    p->right.packed = p->packed;
+    p->right.packed_k = p->k;
+}
+
+static void product_compute(
+    const mlm__products *products, const product *p, size_t m, float alpha, bool add)
+{
+    if (products->begin)
+        products->begin();
+    products->multiply(m, p->n, p->k, alpha, p->left, p->right, add, p->c, p->ldc, p->room);
+    if (products->end)
+        products->end();
+}
+
+static void product_free(product *p)
+{
+    free(p->a);
+    free(p->b);
+    free(p->c);
+    free(p->room);
+    free(p->packed);
+}
+
+static double number_at(const mlm__products *products, mlm__operand of, size_t row, size_t column)
+{
+    const float x =
+        of.transposed ? of.numbers[column * of.stride + row] : of.numbers[row * of.stride + column];
+    return (double)(products->bf16 ? to_bf16(x) : x);
+}
+
+static void check_product(const mlm__products *products, const size_t shape[3], bool transpose_a,
+    bool transpose_b, bool packed, float alpha, bool add)
+{
+    product p = product_make(products, shape, transpose_a, transpose_b);
+    double *expected = malloc(p.m * p.ldc * sizeof *expected);
+    ck_assert_ptr_nonnull(expected);
+    for (size_t i = 0; i < p.m; i++)
+        for (size_t j = 0; j < p.ldc; j++) {
+            double sum = 0;
+            for (size_t l = 0; l < p.k && j < p.n; l++)
+                sum += number_at(products, p.left, i, l) * number_at(products, p.right, l, j);
+            const double before = (double)p.c[i * p.ldc + j];
+            expected[i * p.ldc + j] = j < p.n ? (double)alpha * sum + (add ? before : 0) : before;
+        }
+    for (size_t i = 0; i < p.m && !add; i++)
+        for (size_t j = 0; j < p.n; j++)
+            p.c[i * p.ldc + j] = NAN; /* must not be read */
+    if (packed)
+        product_pack(products, &p);
+    product_compute(products, &p, p.m, alpha, add);
+    assert_close_f32(
+        p.c, expected, p.m * p.ldc, 1e-6, 2e-7 * sqrt((double)p.k) * 4, products->name);
+    free(expected);
+    product_free(&p);
+}
+
+START_TEST(product_is_right)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i / SHAPES);
+    if (!products)
+        return;
+    const size_t *shape = shapes[_i % SHAPES];
+    for (int form = 0; form < 8; form++) {
+        const bool packed = form & 4;
+        if (packed && products->packed_size(1, 1) == 0)
+            continue;
+        check_product(products, shape, form & 1, form & 2, packed, 1, false);
+        check_product(products, shape, form & 1, form & 2, packed, 0.5f, true);
+    }
+}
+END_TEST
+
+/* What follows a row and a column of a packed operand, and what is before. */
+START_TEST(part_of_packed_is_the_product_with_that_part)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i + 1);
+    if (!products)
+        return;
+    const size_t shape[3] = {9, 200, 192}, n0 = 64, k0 = 128;
+    product p = product_make(products, shape, false, _i & 1);
+    product_pack(products, &p);
+    float *whole = malloc(p.m * p.ldc * sizeof *whole);
+    ck_assert_ptr_nonnull(whole);
+    product part = p;
+    part.n -= n0;
+    part.k -= k0;
+    part.right = mlm__operand_from(p.right, k0, n0);
+    part.right.packed = NULL;
+    product_compute(products, &part, p.m, 1, false);
+    memcpy(whole, p.c, p.m * p.ldc * sizeof *whole);
+    part.right = mlm__operand_from(p.right, k0, n0);
+    product_compute(products, &part, p.m, 1, false);
+    ck_assert_mem_eq(whole, p.c, p.m * p.ldc * sizeof *whole);
+    free(whole);
+    product_free(&p);
+}
+END_TEST
+
+/* The bytes of a row do not depend on the rows computed with it, nor on packing. */
+START_TEST(row_does_not_depend_on_others)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i + 1);
+    if (!products)
+        return;
+    const size_t shape[3] = {200, 150, 300};
+    product p = product_make(products, shape, false, true);
+    float *alone = malloc(p.ldc * sizeof *alone);
+    ck_assert_ptr_nonnull(alone);
+    product one = p;
+    for (size_t i = 0; i < p.m; i += 11) {
+        one.left.numbers = p.a + i * p.lda;
+        product_compute(products, &one, 1, 1, false);
+        memcpy(alone, p.c, p.n * sizeof *alone);
+        product_compute(products, &p, p.m, 1, false);
+        ck_assert_mem_eq(alone, p.c + i * p.ldc, p.n * sizeof *alone);
+    }
+    memcpy(alone, p.c, p.n * sizeof *alone);
+    product_pack(products, &p);
+    product_compute(products, &p, p.m, 1, false);
+    ck_assert_mem_eq(alone, p.c, p.n * sizeof *alone);
+    free(alone);
+    product_free(&p);
+}
+END_TEST
+
+/* A row or a column with NaN or infinity spoils no other. */
+START_TEST(not_a_number_stays_in_its_row)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i);
+    if (!products)
+        return;
+    const size_t shape[3] = {7, 5, 9};
+    product p = product_make(products, shape, false, true);
+    p.a[2 * p.lda + 8] = NAN;
+    p.a[3 * p.lda + 1] = INFINITY;
+    product_compute(products, &p, p.m, 1, false);
+    for (size_t i = 0; i < p.m; i++)
+        for (size_t j = 0; j < p.n; j++) {
+            const float c = p.c[i * p.ldc + j];
+            ck_assert(i == 2 ? isnan(c) : i == 3 ? isinf(c) : isfinite(c));
+        }
+    product_free(&p);
+}
+END_TEST
+
+#ifdef MLM_BLAS_OPENBLAS
+extern int openblas_get_num_threads(void);
+extern void openblas_set_num_threads(int threads);
+
+START_TEST(threads_of_the_host_come_back)
+{
+    const int before = openblas_get_num_threads();
+    openblas_set_num_threads(2);
+    const int host = openblas_get_num_threads();
+    mlm__blas_begin();
+    mlm__blas_begin();
+    ck_assert_int_eq(openblas_get_num_threads(), 1);
+    mlm__blas_end();
+    ck_assert_int_eq(openblas_get_num_threads(), 1);
+    mlm__blas_end();
+    ck_assert_int_eq(openblas_get_num_threads(), host);
+    openblas_set_num_threads(before);
+}
+END_TEST
+
+/* As if another thread had been computing when the host forked. */
+START_TEST(threads_of_the_host_come_back_after_fork)
+{
+    const int before = openblas_get_num_threads();
+    openblas_set_num_threads(2);
+    const int host = openblas_get_num_threads();
+    mlm__blas_begin();
+    const pid_t child = fork();
+    if (child == 0) {
+        mlm__blas_begin();
+        const bool one = openblas_get_num_threads() == 1;
+        mlm__blas_end();
+        _exit(one && openblas_get_num_threads() == host ? 0 : 1);
+    }
+    int status = 1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    mlm__blas_end();
+    ck_assert_int_eq(openblas_get_num_threads(), host);
+    openblas_set_num_threads(before);
+}
+END_TEST
+#endif
+
+START_TEST(build_info_names_the_path_taken)
+{
+    char text[64];
+    ck_assert_ptr_nonnull(strstr(mlm_build_info(), mlm__blas_name()));
+    snprintf(text, sizeof text, "kernels=%s ", mlm__kernels_get()->name);
+    ck_assert_ptr_nonnull(strstr(mlm_build_info(), text));
+    snprintf(text, sizeof text, "products=%s ", mlm__products_get(false)->name);
+    ck_assert_ptr_nonnull(strstr(mlm_build_info(), text));
+    snprintf(text, sizeof text, "bf16=%s", mlm__products_get(true)->name);
+    ck_assert_ptr_nonnull(strstr(mlm_build_info(), text));
+}
+END_TEST
+
+Suite *products_suite(void)
+{
+    Suite *suite = suite_create("products");
+    TCase *tests = tcase_create("products");
+    tcase_add_loop_test(tests, product_is_right, 0, VARIANTS * SHAPES);
+    tcase_add_loop_test(tests, part_of_packed_is_the_product_with_that_part, 0, VARIANTS - 1);
+    tcase_add_loop_test(tests, row_does_not_depend_on_others, 0, VARIANTS - 1);
+    tcase_add_loop_test(tests, not_a_number_stays_in_its_row, 0, VARIANTS);
+#ifdef MLM_BLAS_OPENBLAS
+    tcase_add_test(tests, threads_of_the_host_come_back);
+    tcase_add_test(tests, threads_of_the_host_come_back_after_fork);
+#endif
+    tcase_add_test(tests, build_info_names_the_path_taken);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
