@@ -65,11 +65,12 @@ static inline vector spread(const element *a)
 enum { K_BLOCK = 256, M_BLOCK = 192, N_BLOCK = 512 };
 enum { K_ELEMENTS = K_BLOCK / ELEMENT };
 
-/* Of a transposed A, a tile's rows lie together, in a vector of 8. */
-enum { A_STEP = 8 };
+/* Of a transposed A, the rows of a block lie together for each k. An odd number of cache lines
+   apart, so that they do not all fall into the same part of the cache. */
+enum { A_STEP = M_BLOCK + LANES };
 
 typedef struct rooms {
-    element a[M_BLOCK / ROWS * K_ELEMENTS * A_STEP] __attribute__((aligned(64)));
+    element a[K_ELEMENTS * A_STEP] __attribute__((aligned(64)));
     element b[N_BLOCK * K_ELEMENTS] __attribute__((aligned(64)));
 } rooms;
 
@@ -145,65 +146,73 @@ static void tile_of(size_t rows, size_t columns, size_t k, left a, const element
 
 /* ---- packing -------------------------------------------------------------------------- */
 
-/* ELEMENT rows of 8 numbers, stride apart, become 8 elements. */
-static inline __m256i join_rows(const float *rows, size_t stride)
+typedef uint32_t elements __attribute__((vector_size(LANES * 4)));
+typedef uint32_t elements_8 __attribute__((vector_size(8 * 4)));
+
+/* ELEMENT rows of LANES numbers, stride apart, become LANES elements. */
+static inline elements join_rows(const float *rows, size_t stride)
 {
 #ifdef __AVX512BF16__
-    const __m256i low = _mm256_cvtepu16_epi32((__m128i)_mm256_cvtneps_pbh(_mm256_loadu_ps(rows)));
-    const __m256i high =
-        _mm256_cvtepu16_epi32((__m128i)_mm256_cvtneps_pbh(_mm256_loadu_ps(rows + stride)));
-    return _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+    const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25,
+        9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512bh joined =
+        _mm512_cvtne2ps_pbh(_mm512_loadu_ps(rows + stride), _mm512_loadu_ps(rows));
+    return (elements)_mm512_permutexvar_epi16(interleave, (__m512i)joined);
 #else
+    elements joined;
     (void)stride;
-    return (__m256i)_mm256_loadu_ps(rows);
+    memcpy(&joined, rows, sizeof joined);
+    return joined;
 #endif
 }
 
 /* 8 ELEMENT numbers of a row become 8 elements. */
-static inline __m256i join_columns(const float *row)
+static inline elements_8 join_columns(const float *row)
 {
 #ifdef __AVX512BF16__
-    return (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(row));
+    return (elements_8)_mm512_cvtneps_pbh(_mm512_loadu_ps(row));
 #else
-    return (__m256i)_mm256_loadu_ps(row);
+    elements_8 joined;
+    memcpy(&joined, row, sizeof joined);
+    return joined;
 #endif
 }
 
 /* The same of a matrix's edge: numbers that are not there are 0. */
-static inline __m256i join_rows_part(const float *rows, size_t stride, size_t k, size_t columns)
+static inline elements join_rows_part(const float *rows, size_t stride, size_t k, size_t columns)
 {
-    float part[ELEMENT * 8] = {0};
+    float part[ELEMENT * LANES] = {0};
     for (size_t l = 0; l < k && l < ELEMENT; l++)
-        memcpy(part + l * 8, rows + l * stride, columns * sizeof(float));
-    return join_rows(part, 8);
+        memcpy(part + l * LANES, rows + l * stride, columns * sizeof(float));
+    return join_rows(part, LANES);
 }
 
-static inline __m256i join_columns_part(const float *row, size_t k)
+static inline elements_8 join_columns_part(const float *row, size_t k)
 {
     float part[ELEMENT * 8] = {0};
     memcpy(part, row, k * sizeof(float));
     return join_columns(part);
 }
 
-static inline void store_8(element *at, __m256i elements)
-{
-    _mm256_storeu_si256((__m256i *)at, elements);
-}
-
-/* Rows k of a matrix, `columns` of them wanted, to [k][step] elements. */
-static inline void pack_8_columns(
+/* k rows of a matrix, stride apart, to [k][step] elements; LANES columns, of which there are only
+   `columns` if that is less. */
+static inline void pack_columns(
     const float *rows, size_t stride, size_t k, size_t columns, element *to, size_t step)
 {
     size_t l = 0;
-    if (columns >= 8)
-        for (; l + ELEMENT <= k; l += ELEMENT)
-            store_8(to + l / ELEMENT * step, join_rows(rows + l * stride, stride));
-    for (; l < k; l += ELEMENT)
-        store_8(to + l / ELEMENT * step,
-            join_rows_part(rows + l * stride, stride, k - l, least(columns, 8)));
+    if (columns >= LANES)
+        for (; l + ELEMENT <= k; l += ELEMENT) {
+            const elements joined = join_rows(rows + l * stride, stride);
+            memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
+        }
+    for (; l < k; l += ELEMENT) {
+        const elements joined =
+            join_rows_part(rows + l * stride, stride, k - l, least(columns, LANES));
+        memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
+    }
 }
 
-static inline void transpose_8(const __m256i in[8], __m256i out[8])
+static inline void transpose_8(const elements_8 in[8], elements_8 out[8])
 {
     __m256 t[8], u[8];
     for (size_t i = 0; i < 8; i += 2) {
@@ -217,41 +226,41 @@ static inline void transpose_8(const __m256i in[8], __m256i out[8])
         u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
     }
     for (size_t i = 0; i < 4; i++) {
-        out[i] = (__m256i)_mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
-        out[i + 4] = (__m256i)_mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+        out[i] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        out[i + 4] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
     }
 }
 
-/* Up to 8 rows of k numbers, stride apart, to [k][step] elements, a row to a column. */
+/* 8 rows of k numbers, stride apart, to [k][step] elements, a row to a column; or `count` rows if
+   that is less, and zeros. */
 static inline void pack_8_rows(
     const float *rows, size_t stride, size_t k, size_t count, element *to, size_t step)
 {
-    const __m256i zero = _mm256_setzero_si256();
     for (size_t l = 0; l < k; l += 8 * ELEMENT) {
         const size_t there = least(8 * ELEMENT, k - l);
-        __m256i in[8], out[8];
-        for (size_t i = 0; i < 8; i++)
-            in[i] = i >= count             ? zero
-                    : there == 8 * ELEMENT ? join_columns(rows + i * stride + l)
-                                           : join_columns_part(rows + i * stride + l, there);
+        elements_8 in[8] = {{0}}, out[8];
+        for (size_t i = 0; i < 8 && i < count; i++)
+            in[i] = there == 8 * ELEMENT ? join_columns(rows + i * stride + l)
+                                         : join_columns_part(rows + i * stride + l, there);
         transpose_8(in, out);
         for (size_t i = 0; i < units(there, ELEMENT); i++)
-            store_8(to + (l / ELEMENT + i) * step, out[i]);
+            memcpy(to + (l / ELEMENT + i) * step, &out[i], sizeof out[i]);
     }
 }
 
-/* Rows k0 to k0 + k - 1 of PANEL columns, or of those that there are, from n0 on. */
+/* Rows k0 to k0 + k - 1 of PANEL columns from n0 on; of those that there are, and zeros. */
 static void pack_panel(mlm__operand b, size_t k0, size_t k, size_t n0, size_t columns, element *to)
 {
-    for (size_t j = 0; j < PANEL; j += 8) {
+    const size_t unit = b.transposed ? 8 : LANES;
+    for (size_t j = 0; j < PANEL; j += unit) {
         const size_t wanted = columns > j ? columns - j : 0;
         if (wanted == 0)
             for (size_t l = 0; l < units(k, ELEMENT); l++)
-                store_8(to + l * PANEL + j, _mm256_setzero_si256());
+                memset(to + l * PANEL + j, 0, unit * sizeof *to);
         else if (b.transposed)
             pack_8_rows(b.numbers + (n0 + j) * b.stride + k0, b.stride, k, wanted, to + j, PANEL);
         else
-            pack_8_columns(b.numbers + k0 * b.stride + n0 + j, b.stride, k, wanted, to + j, PANEL);
+            pack_columns(b.numbers + k0 * b.stride + n0 + j, b.stride, k, wanted, to + j, PANEL);
     }
 }
 
@@ -272,21 +281,19 @@ static void pack(mlm__operand b, size_t k, size_t n, size_t first, size_t end, v
 static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, element *room)
 {
     if (a.transposed) {
-        for (size_t i = 0; i < m; i += ROWS)
-            pack_8_columns(a.numbers + k0 * a.stride + m0 + i, a.stride, k, m - i,
-                room + i / ROWS * K_ELEMENTS * A_STEP, A_STEP);
+        for (size_t i = 0; i < m; i += LANES)
+            pack_columns(a.numbers + k0 * a.stride + m0 + i, a.stride, k, m - i, room + i, A_STEP);
         return (left){room, 1, A_STEP};
     }
     const float *numbers = a.numbers + m0 * a.stride + k0;
 #ifdef __AVX512BF16__
-    for (size_t i = 0; i < m; i++) {
-        size_t l = 0;
-        for (; l + 16 <= k; l += 16)
-            store_8(room + i * K_ELEMENTS + l / 2, join_columns(numbers + i * a.stride + l));
-        if (l < k)
-            store_8(room + i * K_ELEMENTS + l / 2,
-                join_columns_part(numbers + i * a.stride + l, k - l));
-    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t l = 0; l < k; l += 16) {
+            const float *from = numbers + i * a.stride + l;
+            const elements_8 joined =
+                k - l >= 16 ? join_columns(from) : join_columns_part(from, k - l);
+            memcpy(room + i * K_ELEMENTS + l / 2, &joined, sizeof joined);
+        }
     return (left){room, K_ELEMENTS, 1};
 #else
     (void)m;
@@ -297,11 +304,6 @@ static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, 
 }
 
 /* ---- the product ---------------------------------------------------------------------- */
-
-static const element *tile_left(const left *a, bool transposed, size_t i)
-{
-    return a->data + (transposed ? i / ROWS * K_ELEMENTS * A_STEP : i * a->row_step);
-}
 
 static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, mlm__operand b,
     bool add, real *c, size_t ldc, void *room)
@@ -326,7 +328,7 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
                 for (size_t j = 0; j < nb; j += PANEL)
                     for (size_t i = 0; i < mb; i += ROWS) {
                         left of_tile = rows;
-                        of_tile.data = tile_left(&rows, a.transposed, i);
+                        of_tile.data += i * rows.row_step;
                         tile_of(least(ROWS, mb - i), least(PANEL, nb - j), units(kb, ELEMENT),
                             of_tile, panels + j / PANEL * panel_size, alpha, add || k0 > 0,
                             c + (m0 + i) * ldc + n0 + j, ldc);
