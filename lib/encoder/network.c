@@ -5,7 +5,7 @@
 
 /* Tokens of a chunk: activations of so many fit the caches of small models, and products of large
    ones run at full speed. */
-enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 2048, SMALL_HIDDEN = 256 };
+enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 1536, SMALL_HIDDEN = 256 };
 
 int32_t mlm__network_chunk_end(
     const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
@@ -123,6 +123,7 @@ mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const r
         .norm = mlm__packed_weights(network->packed, parameters, at->output_norm),
         .x = x,
         .up = room->up,
+        .activated = network->activated,
         .kept = room->output_norm};
 }
 

@@ -75,6 +75,7 @@ static void take_head(arena *from, mlm__network *network, size_t N, bool trainin
         head->parts = take_real(from, network->cut.groups * kept * H);
         head->dz = take_real(from, kept * H);
         head->dup = take_real(from, kept * H);
+        head->dx = take_real(from, kept * H);
     }
 }
 
@@ -86,7 +87,7 @@ static void take_sentence(arena *from, mlm__network *network, size_t B)
     sentence->pooled = take_real(from, B * H);
     sentence->logits = take_real(from, B * 2);
     sentence->dpooled = take_real(from, B * H);
-    sentence->dx = take_real(from, H);
+    sentence->dx = take_real(from, B * H);
     sentence->losses = take(from, B, sizeof(double));
     sentence->correct = take(from, B, 1);
 }
@@ -104,7 +105,6 @@ static void take_backward(arena *from, mlm__network *network, size_t N)
     room->dcontext = take_real(from, N * H);
     room->dprojected = take_real(from, N * 3 * H);
     room->dup = take_real(from, N * I);
-    room->act = take_real(from, N * I);
 }
 
 static size_t most(size_t a, size_t b)
@@ -115,8 +115,7 @@ static size_t most(size_t a, size_t b)
 static size_t scratch_size(const mlm__network *network, size_t T)
 {
     const mlm_encoder_config *config = &network->layout->config;
-    const size_t H = (size_t)config->hidden_size, I = (size_t)config->intermediate_size;
-    size_t size = most(mlm__feed_forward_scratch(H, I), mlm__attention_scratch(H, T));
+    size_t size = most((size_t)config->hidden_size, mlm__attention_scratch(T));
     size = most(size, mlm__cross_entropy_scratch(network->cut));
     const size_t unit = MLM__ALIGNMENT / sizeof(real);
     return (size + unit - 1) / unit * unit;
@@ -137,6 +136,7 @@ static void take_all(
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);
     network->embedded = training ? take_real(from, N * H) : NULL;
+    network->activated = take_real(from, N * (size_t)config->intermediate_size);
     for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
         network->layers[l] = take_layer(from, config, N, training);
     take_head(from, network, N, training);

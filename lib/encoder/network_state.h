@@ -29,7 +29,7 @@ typedef struct mlm__head_room {
     real *maxima, *sums, *label_logits;
     uint8_t *label_leads, *correct;
     double *losses;
-    real *exponentials, *parts, *dz, *dup; /* training */
+    real *exponentials, *parts, *dz, *dup, *dx; /* training */
 } mlm__head_room;
 
 /* A row a sequence. */
@@ -43,7 +43,7 @@ typedef struct mlm__sentence_room {
 typedef struct mlm__backward_room {
     real *dout, *dmiddle, *dx;                                    /* [N,H] */
     real *attention_dproj, *output_dproj, *dcontext, *dprojected; /* [N,H], the last [N,3H] */
-    real *dup, *act;                                              /* [N,I] */
+    real *dup;                                                    /* [N,I] */
 } mlm__backward_room;
 
 struct mlm__network {
@@ -57,6 +57,7 @@ struct mlm__network {
     int32_t *sequence, *place; /* [N] of the chunk at hand */
     mlm__residual_norm embedding_norm;
     real *embedded;          /* [N,H], training */
+    real *activated;         /* [N,I] of the layer at hand */
     mlm__layer_room *layers; /* [L], in inference only the first has room */
     mlm__head_room head;
     mlm__sentence_room sentence;

@@ -85,8 +85,9 @@ static void prediction_rows(const step *s, const real *hidden, size_t M)
     s->sums->labels += (int64_t)M;
     mlm__cross_entropy_backward(
         compute, &loss, s->loss_scale, room->parts, room->dz, gradients_at(s, layout->decoder));
-    mlm__prediction_head_backward(compute, &head, room->dz, room->dup, network->backward.dout,
-        gradients_at(s, layout->transform), gradients_at(s, layout->transform_norm));
+    mlm__prediction_head_backward(compute, &head, room->dz, room->dup, room->dx,
+        network->backward.dout, gradients_at(s, layout->transform),
+        gradients_at(s, layout->transform_norm));
 }
 
 /* Labelled rows in parts of equal size, at most MLM__HEAD_ROWS each. Returns their number. */
@@ -165,8 +166,8 @@ static void layer_backward(const step *s, size_t l)
     const mlm__attention attention = attention_of(s, l);
     const mlm__feed_forward feed_forward = feed_forward_of(s, l);
     const size_t N = attention.N, H = attention.H, I = feed_forward.I;
-    mlm__feed_forward_backward(compute, &feed_forward, room->dout, room->output_dproj, room->dup,
-        room->act, room->dmiddle);
+    mlm__feed_forward_backward(
+        compute, &feed_forward, room->dout, room->output_dproj, room->dup, room->dmiddle);
     mlm__attention_backward(compute, &attention, room->dmiddle, room->attention_dproj,
         room->dcontext, room->dprojected, room->dx);
     if ((int32_t)l < s->frozen->layers) {
@@ -179,7 +180,7 @@ static void layer_backward(const step *s, size_t l)
     const mlm__weight_gradients value = {query.weight + 2 * H * H, query.bias + 2 * H};
     const real *dprojected = room->dprojected;
     const mlm__linear_gradient linears[6] = {
-        {N, I, H, room->act, room->output_dproj, H, gradients_at(s, at->output)},
+        {N, I, H, network->activated, room->output_dproj, H, gradients_at(s, at->output)},
         {N, H, I, kept->middle, room->dup, I, gradients_at(s, at->intermediate)},
         {N, H, H, attention.x, dprojected, 3 * H, query},
         {N, H, H, attention.x, dprojected + H, 3 * H, key},

@@ -7,11 +7,10 @@
 /* Query rows whose scores are in scratch at a time; bounds it for long sequences. */
 enum { QUERY_ROWS = 128 };
 
-size_t mlm__attention_scratch(size_t H, size_t T)
+size_t mlm__attention_scratch(size_t T)
 {
     const size_t rows = T < QUERY_ROWS ? T : QUERY_ROWS;
-    const size_t scores = (2 * rows + 1) * T, output = MLM__PIECE_ROWS * H + H;
-    return scores > output ? scores : output;
+    return (2 * rows + 1) * T;
 }
 
 /* One head of one sequence. */
@@ -49,18 +48,7 @@ static double product_size(const mlm__attention *layer)
 typedef struct forward_work {
     const mlm__compute *compute;
     const mlm__attention *layer;
-    real *out;
 } forward_work;
-
-static void project_piece(void *context, size_t piece, int32_t thread)
-{
-    const forward_work *work = context;
-    const mlm__attention *layer = work->layer;
-    const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    mlm__linear_rows(work->compute, thread, layer->qkv, rows.count, H, 3 * H,
-        layer->x + rows.first * H, layer->projected + rows.first * 3 * H);
-}
 
 /* The weights of V are exp(score - maximum); the division by their sum is done on the D numbers
    of the result instead of the T weights. */
@@ -96,25 +84,22 @@ static void head_piece(void *context, size_t piece, int32_t thread)
     }
 }
 
-static void output_piece(void *context, size_t piece, int32_t thread)
+static mlm__residual residual_of(const mlm__attention *layer)
 {
-    const forward_work *work = context;
-    const mlm__attention *layer = work->layer;
-    const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    real *y = mlm__scratch_of(work->compute, thread), *room = y + MLM__PIECE_ROWS * H;
-    mlm__linear_rows(
-        work->compute, thread, layer->output, rows.count, H, H, layer->context + rows.first * H, y);
-    mlm__residual_norm_rows(work->compute, layer->norm, layer->eps, layer->output_dropper,
-        layer->output_site, rows, H, y, layer->x, &layer->kept, work->out, room);
+    return (mlm__residual){layer->N, layer->H, layer->eps, layer->output_dropper,
+        layer->output_site, layer->norm, layer->kept};
 }
 
 void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *layer, real *out)
 {
-    forward_work work = {compute, layer, out};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), project_piece, &work);
-    mlm__compute_pieces(compute, 2 * product_size(layer), layer->B * layer->A, head_piece, &work);
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_piece, &work);
+    const size_t N = layer->N, H = layer->H;
+    const mlm__residual residual = residual_of(layer);
+    mlm__linear_forward(compute, layer->qkv, N, H, 3 * H, layer->x, layer->projected, NULL, NULL);
+    mlm__compute_pieces(compute, 2 * product_size(layer), layer->B * layer->A, head_piece,
+        &(forward_work){compute, layer});
+    mlm__linear_forward(
+        compute, layer->output, N, H, H, layer->context, layer->kept.sum, NULL, NULL);
+    mlm__residual_forward(compute, &residual, layer->x, out);
 }
 
 /* ---- backward ------------------------------------------------------------------- */
@@ -122,21 +107,9 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
 typedef struct backward_work {
     const mlm__compute *compute;
     const mlm__attention *layer;
-    const real *dout;
-    real *dproj, *dcontext, *dprojected, *dx;
+    const real *dcontext;
+    real *dprojected;
 } backward_work;
-
-static void output_backward_piece(void *context, size_t piece, int32_t thread)
-{
-    const backward_work *work = context;
-    const mlm__attention *layer = work->layer;
-    const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    mlm__residual_norm_rows_backward(work->compute, layer->norm.weight, layer->output_dropper,
-        layer->output_site, rows, H, work->dout, &layer->kept, work->dx, work->dproj);
-    mlm__linear_rows_backward(work->compute, thread, layer->output, rows.count, H, H,
-        work->dproj + rows.first * H, false, work->dcontext + rows.first * H);
-}
 
 static void head_backward_piece(void *context, size_t piece, int32_t thread)
 {
@@ -181,9 +154,11 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
     const real *dout, real *dproj, real *dcontext, real *dprojected, real *dx)
 {
-    backward_work work = {compute, layer, dout, dproj, dcontext, dprojected, dx};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), output_backward_piece, &work);
-    mlm__compute_pieces(
-        compute, 5 * product_size(layer), layer->B * layer->A, head_backward_piece, &work);
-    mlm__linear_backward(compute, layer->qkv, layer->N, layer->H, 3 * layer->H, dprojected, dx);
+    const size_t N = layer->N, H = layer->H;
+    const mlm__residual residual = residual_of(layer);
+    mlm__residual_backward(compute, &residual, dout, dx, dproj);
+    mlm__linear_backward(compute, layer->output, N, H, H, dproj, false, dcontext, NULL, NULL);
+    mlm__compute_pieces(compute, 5 * product_size(layer), layer->B * layer->A, head_backward_piece,
+        &(backward_work){compute, layer, dcontext, dprojected});
+    mlm__linear_backward(compute, layer->qkv, N, H, 3 * H, dprojected, true, dx, NULL, NULL);
 }

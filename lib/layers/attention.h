@@ -29,7 +29,7 @@ typedef struct mlm__attention {
 } mlm__attention;
 
 /* Numbers of scratch a thread needs; T is the longest sequence. */
-size_t mlm__attention_scratch(size_t H, size_t T);
+size_t mlm__attention_scratch(size_t T);
 
 /* projected = x Wqkv^T + bqkv; and for each sequence and head, with Q, K, V [T,D] of it:
    context = dropout(softmax(Q K^T / sqrt(D))) V

@@ -50,10 +50,8 @@ static inline void mlm__compute_pieces(const mlm__compute *compute, double multi
             work(context, piece, 0);
 }
 
-/* Rows of a piece where rows are independent: large enough for the product to run at full speed,
-   small enough that the rows stay in the core's cache for what follows the product, and for two
-   threads to have something to do in a small chunk. */
-enum { MLM__PIECE_ROWS = 128 };
+/* Rows of a piece of work on rows, such as layer norm: some microseconds of it. */
+enum { MLM__PIECE_ROWS = 16 };
 
 typedef struct mlm__row_range {
     size_t first, count;

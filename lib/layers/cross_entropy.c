@@ -8,6 +8,9 @@
 /* Groups are fixed, not one a thread, so that the order of the sum over them is. */
 enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
+/* Rows whose logits of a block are in scratch at a time, where no exponentials are kept. */
+enum { LOGIT_ROWS = 128 };
+
 static size_t round_up(size_t x, size_t unit)
 {
     return (x + unit - 1) / unit * unit;
@@ -26,7 +29,7 @@ mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V)
 
 size_t mlm__cross_entropy_scratch(mlm__vocabulary_cut cut)
 {
-    return MLM__PIECE_ROWS * cut.block_width;
+    return LOGIT_ROWS * cut.block_width;
 }
 
 /* Tokens first .. first + width - 1; width is 0 where the last group ends early. */
@@ -114,8 +117,9 @@ static void group_piece(void *context, size_t piece, int32_t thread)
             block_rows(work, at, (mlm__row_range){0, layer->M},
                 layer->exponentials + layer->M * at.first, thread);
         } else {
-            for (size_t i = 0; i < mlm__pieces_of(layer->M); i++)
-                block_rows(work, at, mlm__rows_of_piece(layer->M, i),
+            for (size_t m = 0; m < layer->M; m += LOGIT_ROWS)
+                block_rows(work, at,
+                    (mlm__row_range){m, layer->M - m < LOGIT_ROWS ? layer->M - m : LOGIT_ROWS},
                     mlm__scratch_of(work->compute, thread), thread);
         }
     }

@@ -2,69 +2,62 @@
 
 #include "layers/linear.h"
 
-typedef struct forward_work {
+/* The activation of a tile of up, as soon as it or its gradient is computed. */
+typedef struct activation_work {
     const mlm__compute *compute;
     const mlm__feed_forward *layer;
-    real *out;
-} forward_work;
+    real *dup;
+} activation_work;
 
-size_t mlm__feed_forward_scratch(size_t H, size_t I)
+static void activate_tile(void *context, mlm__tile tile)
 {
-    return MLM__PIECE_ROWS * (I + H) + H;
+    const activation_work *work = context;
+    const mlm__feed_forward *layer = work->layer;
+    for (size_t i = tile.row; i < tile.row + tile.rows; i++) {
+        const size_t at = i * layer->I + tile.column;
+        work->compute->kernels->activate(
+            layer->act, tile.columns, layer->up + at, layer->activated + at);
+    }
 }
 
-static void forward_piece(void *context, size_t piece, int32_t thread)
+static void activate_tile_backward(void *context, mlm__tile tile)
 {
-    const forward_work *work = context;
-    const mlm__compute *compute = work->compute;
+    const activation_work *work = context;
     const mlm__feed_forward *layer = work->layer;
-    const size_t H = layer->H, I = layer->I;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    real *act = mlm__scratch_of(compute, thread), *y = act + MLM__PIECE_ROWS * I;
-    real *room = y + MLM__PIECE_ROWS * H, *up = layer->up + rows.first * I;
-    mlm__linear_rows(
-        compute, thread, layer->intermediate, rows.count, H, I, layer->x + rows.first * H, up);
-    compute->kernels->activate(layer->act, rows.count * I, up, act);
-    mlm__linear_rows(compute, thread, layer->output, rows.count, I, H, act, y);
-    mlm__residual_norm_rows(compute, layer->norm, layer->eps, layer->dropper, layer->site, rows, H,
-        y, layer->x, &layer->kept, work->out, room);
+    for (size_t i = tile.row; i < tile.row + tile.rows; i++) {
+        const size_t at = i * layer->I + tile.column;
+        work->compute->kernels->activate_backward(
+            layer->act, tile.columns, layer->up + at, work->dup + at, layer->activated + at);
+    }
+}
+
+static mlm__residual residual_of(const mlm__feed_forward *layer)
+{
+    return (mlm__residual){
+        layer->N, layer->H, layer->eps, layer->dropper, layer->site, layer->norm, layer->kept};
 }
 
 void mlm__feed_forward_forward(
     const mlm__compute *compute, const mlm__feed_forward *layer, real *out)
 {
-    forward_work work = {compute, layer, out};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), forward_piece, &work);
-}
-
-typedef struct backward_work {
-    const mlm__compute *compute;
-    const mlm__feed_forward *layer;
-    const real *dout;
-    real *dproj, *dup, *act, *dx;
-} backward_work;
-
-static void backward_piece(void *context, size_t piece, int32_t thread)
-{
-    const backward_work *work = context;
-    const mlm__compute *compute = work->compute;
-    const mlm__feed_forward *layer = work->layer;
-    const size_t H = layer->H, I = layer->I;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
-    const size_t h = rows.first * H, i = rows.first * I;
-    mlm__residual_norm_rows_backward(compute, layer->norm.weight, layer->dropper, layer->site, rows,
-        H, work->dout, &layer->kept, work->dx, work->dproj);
-    mlm__linear_rows_backward(
-        compute, thread, layer->output, rows.count, I, H, work->dproj + h, false, work->dup + i);
-    compute->kernels->activate_backward(
-        layer->act, rows.count * I, layer->up + i, work->dup + i, work->act + i);
-    mlm__linear_rows_backward(
-        compute, thread, layer->intermediate, rows.count, H, I, work->dup + i, true, work->dx + h);
+    const size_t N = layer->N, H = layer->H, I = layer->I;
+    const mlm__residual residual = residual_of(layer);
+    activation_work work = {compute, layer, NULL};
+    mlm__linear_forward(
+        compute, layer->intermediate, N, H, I, layer->x, layer->up, activate_tile, &work);
+    mlm__linear_forward(
+        compute, layer->output, N, I, H, layer->activated, layer->kept.sum, NULL, NULL);
+    mlm__residual_forward(compute, &residual, layer->x, out);
 }
 
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,
-    const real *dout, real *dproj, real *dup, real *act, real *dx)
+    const real *dout, real *dproj, real *dup, real *dx)
 {
-    backward_work work = {compute, layer, dout, dproj, dup, act, dx};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), backward_piece, &work);
+    const size_t N = layer->N, H = layer->H, I = layer->I;
+    const mlm__residual residual = residual_of(layer);
+    activation_work work = {compute, layer, dup};
+    mlm__residual_backward(compute, &residual, dout, dx, dproj);
+    mlm__linear_backward(
+        compute, layer->output, N, I, H, dproj, false, dup, activate_tile_backward, &work);
+    mlm__linear_backward(compute, layer->intermediate, N, H, I, dup, true, dx, NULL, NULL);
 }

@@ -15,11 +15,9 @@ typedef struct mlm__feed_forward {
     mlm__weights norm;         /* output.LayerNorm */
     const real *x;             /* [N,H] */
     real *up;                  /* [N,I], kept for backward */
+    real *activated;           /* [N,I] act(up), room in forward and backward */
     mlm__residual_norm kept;
 } mlm__feed_forward;
-
-/* Numbers of scratch a thread needs. */
-size_t mlm__feed_forward_scratch(size_t H, size_t I);
 
 /* up = x W1^T + b1
    out = LayerNorm(x + dropout(act(up) W2^T + b2))
@@ -31,8 +29,8 @@ void mlm__feed_forward_forward(
 /* dproj = dLayerNorm(dout) with dropout
    dup = (dproj W2) act'(up)
    dx = dLayerNorm(dout) + dup W1
-     dout, dx, dproj [N,H]; dup, act [N,I], act = act(up) again: for the gradients of the weights */
+     dout, dx, dproj [N,H]; dup [N,I]; activated is act(up) again, for the gradients of the weights */
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,
-    const real *dout, real *dproj, real *dup, real *act, real *dx);
+    const real *dout, real *dproj, real *dup, real *dx);
 
 #endif

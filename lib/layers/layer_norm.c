@@ -2,33 +2,68 @@
 
 #include <string.h>
 
-void mlm__residual_norm_rows(const mlm__compute *compute, mlm__weights weights, double eps,
-    const mlm__dropper *dropper, uint32_t site, mlm__row_range rows, size_t H, const real *y,
-    const real *residual, const mlm__residual_norm *kept, real *out, real *room)
+typedef struct forward_work {
+    const mlm__compute *compute;
+    const mlm__residual *layer;
+    const real *residual;
+    real *out;
+} forward_work;
+
+static void forward_piece(void *context, size_t piece, int32_t thread)
 {
-    const mlm__kernels *kernels = compute->kernels;
-    for (size_t r = 0; r < rows.count; r++) {
-        const size_t i = rows.first + r;
-        real *sum = kept->sum + i * H;
-        kernels->residual(H, residual + i * H, mlm__dropper_row(dropper, kernels, site, i, H, room),
-            y + r * H, sum);
-        kept->moments[i] =
-            kernels->layer_norm(H, sum, weights.weight, weights.bias, (real)eps, out + i * H);
+    const forward_work *work = context;
+    const mlm__residual *layer = work->layer;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const size_t H = layer->H;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    real *room = mlm__scratch_of(work->compute, thread);
+    for (size_t i = rows.first; i < rows.first + rows.count; i++) {
+        real *sum = layer->kept.sum + i * H;
+        kernels->residual(H, work->residual + i * H,
+            mlm__dropper_row(layer->dropper, kernels, layer->site, i, H, room), sum, sum);
+        layer->kept.moments[i] = kernels->layer_norm(
+            H, sum, layer->norm.weight, layer->norm.bias, (real)layer->eps, work->out + i * H);
     }
 }
 
-void mlm__residual_norm_rows_backward(const mlm__compute *compute, const real *weight,
-    const mlm__dropper *dropper, uint32_t site, mlm__row_range rows, size_t H, const real *dout,
-    const mlm__residual_norm *kept, real *dresidual, real *dy)
+void mlm__residual_forward(
+    const mlm__compute *compute, const mlm__residual *layer, const real *residual, real *out)
 {
-    const mlm__kernels *kernels = compute->kernels;
+    forward_work work = {compute, layer, residual, out};
+    mlm__compute_pieces(compute, 8 * (double)layer->N * (double)layer->H, mlm__pieces_of(layer->N),
+        forward_piece, &work);
+}
+
+typedef struct backward_work {
+    const mlm__compute *compute;
+    const mlm__residual *layer;
+    const real *dout;
+    real *dresidual, *dy;
+} backward_work;
+
+static void backward_piece(void *context, size_t piece, int32_t thread)
+{
+    const backward_work *work = context;
+    const mlm__residual *layer = work->layer;
+    const mlm__kernels *kernels = work->compute->kernels;
+    const size_t H = layer->H;
+    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    (void)thread;
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
-        real *dsum = dresidual + i * H, *dyi = dy + i * H;
-        kernels->layer_norm_backward(
-            H, kept->sum + i * H, kept->moments[i], weight, dout + i * H, dsum);
-        if (mlm__dropper_row(dropper, kernels, site, i, H, dyi))
-            kernels->product(H, dsum, dyi);
+        real *dsum = work->dresidual + i * H, *dy = work->dy + i * H;
+        kernels->layer_norm_backward(H, layer->kept.sum + i * H, layer->kept.moments[i],
+            layer->norm.weight, work->dout + i * H, dsum);
+        if (mlm__dropper_row(layer->dropper, kernels, layer->site, i, H, dy))
+            kernels->product(H, dsum, dy);
         else
-            memcpy(dyi, dsum, H * sizeof(real));
+            memcpy(dy, dsum, H * sizeof(real));
     }
+}
+
+void mlm__residual_backward(const mlm__compute *compute, const mlm__residual *layer,
+    const real *dout, real *dresidual, real *dy)
+{
+    backward_work work = {compute, layer, dout, dresidual, dy};
+    mlm__compute_pieces(compute, 8 * (double)layer->N * (double)layer->H, mlm__pieces_of(layer->N),
+        backward_piece, &work);
 }

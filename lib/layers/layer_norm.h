@@ -11,21 +11,28 @@ typedef struct mlm__residual_norm {
     mlm__moments *moments; /* [N] */
 } mlm__residual_norm;
 
-/* sum = residual + dropout(y)
+typedef struct mlm__residual {
+    size_t N, H;
+    double eps;
+    const mlm__dropper *dropper;
+    uint32_t site;
+    mlm__weights norm;
+    mlm__residual_norm kept;
+} mlm__residual;
+
+/* With y in kept.sum:
+   sum = residual + dropout(y)
    out = (sum - mean(sum)) / sqrt(var(sum) + eps) weight + bias, over the last axis
-     y [count,H], the range's rows; residual, out [N,H] (may be the same)
-     room [H] of the calling thread
+     residual, out [N,H], may be the same
    Ba, Kiros and Hinton 2016, eq. 4; equals torch.nn.LayerNorm (biased variance). */
-void mlm__residual_norm_rows(const mlm__compute *compute, mlm__weights weights, double eps,
-    const mlm__dropper *dropper, uint32_t site, mlm__row_range rows, size_t H, const real *y,
-    const real *residual, const mlm__residual_norm *kept, real *out, real *room);
+void mlm__residual_forward(
+    const mlm__compute *compute, const mlm__residual *layer, const real *residual, real *out);
 
 /* With u = (sum - mean) rstd and g = dout weight:
    dresidual = dsum = rstd (g - mean(g) - u mean(g u))
    dy = dsum with forward's dropout
      dout, dresidual, dy [N,H], three arrays */
-void mlm__residual_norm_rows_backward(const mlm__compute *compute, const real *weight,
-    const mlm__dropper *dropper, uint32_t site, mlm__row_range rows, size_t H, const real *dout,
-    const mlm__residual_norm *kept, real *dresidual, real *dy);
+void mlm__residual_backward(const mlm__compute *compute, const mlm__residual *layer,
+    const real *dout, real *dresidual, real *dy);
 
 #endif

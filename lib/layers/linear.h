@@ -8,18 +8,22 @@
 mlm__operand mlm__forward_operand(mlm__weights weights, size_t K);
 mlm__operand mlm__backward_operand(mlm__weights weights, size_t K, size_t O);
 
-/* y = x weight^T + bias on rows, on this thread.
-     x [rows,K]   weight [O,K]   bias [O]   y [rows,O], another array than x */
-void mlm__linear_rows(const mlm__compute *compute, int32_t thread, mlm__weights weights,
-    size_t rows, size_t K, size_t O, const real *x, real *y);
+/* A piece of a result: rows row to row + rows - 1 of columns column to column + columns - 1. */
+typedef struct mlm__tile {
+    size_t row, rows, column, columns;
+} mlm__tile;
 
-/* dx = dy weight, or dx += dy weight where add, on rows, on this thread.
-     dy [rows,O]   dx [rows,K], another array than dy */
-void mlm__linear_rows_backward(const mlm__compute *compute, int32_t thread, mlm__weights weights,
-    size_t rows, size_t K, size_t O, const real *dy, bool add, real *dx);
+/* What is done with a tile while it is in the cache, on the thread that computed it. */
+typedef void mlm__tile_fn(void *context, mlm__tile tile);
 
-/* dx += dy weight on all N rows. */
+/* y = x weight^T + bias, then `then` on each tile of y; NULL: nothing.
+     x [N,K]   weight [O,K]   bias [O]   y [N,O], another array than x */
+void mlm__linear_forward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
+    size_t O, const real *x, real *y, mlm__tile_fn *then, void *context);
+
+/* dx = dy weight, or dx += dy weight where add; then `then` on each tile of dx.
+     dy [N,O]   dx [N,K], another array than dy */
 void mlm__linear_backward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
-    size_t O, const real *dy, real *dx);
+    size_t O, const real *dy, bool add, real *dx, mlm__tile_fn *then, void *context);
 
 #endif

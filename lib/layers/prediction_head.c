@@ -8,69 +8,85 @@
 typedef struct forward_work {
     const mlm__compute *compute;
     const mlm__prediction_head *layer;
-    const real *hidden;
     real *z;
 } forward_work;
 
-static void forward_piece(void *context, size_t piece, int32_t thread)
+/* act(up) becomes what the norm is of. */
+static void activate_tile(void *context, mlm__tile tile)
 {
     const forward_work *work = context;
-    const mlm__kernels *kernels = work->compute->kernels;
+    const mlm__prediction_head *layer = work->layer;
+    for (size_t i = tile.row; i < tile.row + tile.rows; i++) {
+        const size_t at = i * layer->H + tile.column;
+        work->compute->kernels->activate(
+            layer->act, tile.columns, layer->up + at, layer->kept.sum + at);
+    }
+}
+
+static void norm_piece(void *context, size_t piece, int32_t thread)
+{
+    const forward_work *work = context;
     const mlm__prediction_head *layer = work->layer;
     const size_t H = layer->H;
     const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
-    real *x = layer->x + rows.first * H, *up = layer->up + rows.first * H;
-    real *act = layer->kept.sum + rows.first * H;
-    for (size_t r = 0; r < rows.count; r++)
-        memcpy(x + r * H, work->hidden + (size_t)layer->rows[rows.first + r] * H, H * sizeof(real));
-    mlm__linear_rows(work->compute, thread, layer->transform, rows.count, H, H, x, up);
-    kernels->activate(layer->act, rows.count * H, up, act);
-    for (size_t r = 0; r < rows.count; r++)
-        layer->kept.moments[rows.first + r] = kernels->layer_norm(H, act + r * H,
-            layer->norm.weight, layer->norm.bias, (real)layer->eps, work->z + (rows.first + r) * H);
+    (void)thread;
+    for (size_t i = rows.first; i < rows.first + rows.count; i++)
+        layer->kept.moments[i] = work->compute->kernels->layer_norm(H, layer->kept.sum + i * H,
+            layer->norm.weight, layer->norm.bias, (real)layer->eps, work->z + i * H);
+}
+
+/* Of work on rows that is cheap beside products. */
+static double row_work(const mlm__prediction_head *layer)
+{
+    return 8 * (double)layer->M * (double)layer->H;
 }
 
 void mlm__prediction_head_forward(
     const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z)
 {
-    forward_work work = {compute, layer, hidden, z};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), forward_piece, &work);
+    const size_t M = layer->M, H = layer->H;
+    forward_work work = {compute, layer, z};
+    for (size_t m = 0; m < M; m++)
+        memcpy(layer->x + m * H, hidden + (size_t)layer->rows[m] * H, H * sizeof(real));
+    mlm__linear_forward(
+        compute, layer->transform, M, H, H, layer->x, layer->up, activate_tile, &work);
+    mlm__compute_pieces(compute, row_work(layer), mlm__pieces_of(M), norm_piece, &work);
 }
 
 typedef struct backward_work {
     const mlm__compute *compute;
     const mlm__prediction_head *layer;
     const real *dz;
-    real *dup, *dhidden;
+    real *dup, *dx;
 } backward_work;
 
-static void backward_piece(void *context, size_t piece, int32_t thread)
+static void norm_backward_piece(void *context, size_t piece, int32_t thread)
 {
     const backward_work *work = context;
-    const mlm__kernels *kernels = work->compute->kernels;
     const mlm__prediction_head *layer = work->layer;
+    const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = layer->H;
     const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
-    const size_t at = rows.first * H;
-    real *dx = mlm__scratch_of(work->compute, thread);
-    for (size_t i = rows.first; i < rows.first + rows.count; i++)
+    (void)thread;
+    for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         kernels->layer_norm_backward(H, layer->kept.sum + i * H, layer->kept.moments[i],
             layer->norm.weight, work->dz + i * H, work->dup + i * H);
-    /* dx is only room here: act(up) is in kept.sum already. */
-    kernels->activate_backward(layer->act, rows.count * H, layer->up + at, work->dup + at, dx);
-    mlm__linear_rows_backward(
-        work->compute, thread, layer->transform, rows.count, H, H, work->dup + at, false, dx);
-    for (size_t r = 0; r < rows.count; r++)
-        kernels->add(H, dx + r * H, work->dhidden + (size_t)layer->rows[rows.first + r] * H);
+        /* dx is only room here: act(up) is in kept.sum already. */
+        kernels->activate_backward(
+            layer->act, H, layer->up + i * H, work->dup + i * H, work->dx + i * H);
+    }
 }
 
 void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__prediction_head *layer,
-    const real *dz, real *dup, real *dhidden, mlm__weight_gradients transform,
+    const real *dz, real *dup, real *dx, real *dhidden, mlm__weight_gradients transform,
     mlm__weight_gradients norm)
 {
-    backward_work work = {compute, layer, dz, dup, dhidden};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), backward_piece, &work);
     const size_t M = layer->M, H = layer->H;
+    backward_work work = {compute, layer, dz, dup, dx};
+    mlm__compute_pieces(compute, row_work(layer), mlm__pieces_of(M), norm_backward_piece, &work);
+    mlm__linear_backward(compute, layer->transform, M, H, H, dup, false, dx, NULL, NULL);
+    for (size_t m = 0; m < M; m++)
+        compute->kernels->add(H, dx + m * H, dhidden + (size_t)layer->rows[m] * H);
     mlm__parameter_gradients(compute, &(mlm__linear_gradient){M, H, H, layer->x, dup, H, transform},
         1, &(mlm__norm_gradient){M, H, layer->kept.sum, layer->kept.moments, dz, norm}, 1);
 }

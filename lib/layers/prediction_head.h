@@ -23,9 +23,9 @@ void mlm__prediction_head_forward(
     const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z);
 
 /* dup = dLayerNorm(dz) act'(up)   dhidden[rows] += dup W, and gradients of the parameters
-     dz, dup [M,H]   dhidden [N,H]; no row may be there twice */
+     dz, dup [M,H]   dx [M,H] room   dhidden [N,H]; no row may be there twice */
 void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__prediction_head *layer,
-    const real *dz, real *dup, real *dhidden, mlm__weight_gradients transform,
+    const real *dz, real *dup, real *dx, real *dhidden, mlm__weight_gradients transform,
     mlm__weight_gradients norm);
 
 #endif

@@ -11,21 +11,21 @@ static size_t first_row(const mlm__sentence_head *layer, size_t b)
     return (size_t)(layer->offsets[b] - layer->offsets[0]);
 }
 
-/* A few rows of the chunk only, so all but the gradients of the weights is done on this thread. */
 void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *layer,
     const real *hidden, real *x, real *pooled)
 {
     const size_t B = layer->B, H = layer->H;
     for (size_t b = 0; b < B; b++)
         memcpy(x + b * H, hidden + first_row(layer, b) * H, H * sizeof(real));
-    mlm__linear_rows(compute, 0, layer->pooler, B, H, H, x, pooled);
+    mlm__linear_forward(compute, layer->pooler, B, H, H, x, pooled, NULL, NULL);
     compute->kernels->tanh(B * H, pooled, pooled);
 }
 
 void mlm__sentence_logits(
     const mlm__compute *compute, const mlm__sentence_head *layer, const real *pooled, real *logits)
 {
-    mlm__linear_rows(compute, 0, layer->classifier, layer->B, layer->H, 2, pooled, logits);
+    mlm__linear_forward(
+        compute, layer->classifier, layer->B, layer->H, 2, pooled, logits, NULL, NULL);
 }
 
 void mlm__sentence_loss(
@@ -55,13 +55,12 @@ void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentenc
     mlm__weight_gradients pooler, mlm__weight_gradients classifier)
 {
     const size_t B = layer->B, H = layer->H;
-    mlm__linear_rows_backward(compute, 0, layer->classifier, B, H, 2, dlogits, false, dpooled);
+    mlm__linear_backward(compute, layer->classifier, B, H, 2, dlogits, false, dpooled, NULL, NULL);
     for (size_t i = 0; i < B * H; i++)
         dpooled[i] *= 1 - pooled[i] * pooled[i];
-    for (size_t b = 0; b < B; b++) {
-        mlm__linear_rows_backward(compute, 0, layer->pooler, 1, H, H, dpooled + b * H, false, dx);
-        compute->kernels->add(H, dx, dhidden + first_row(layer, b) * H);
-    }
+    mlm__linear_backward(compute, layer->pooler, B, H, H, dpooled, false, dx, NULL, NULL);
+    for (size_t b = 0; b < B; b++)
+        compute->kernels->add(H, dx + b * H, dhidden + first_row(layer, b) * H);
     const mlm__linear_gradient gradients[2] = {
         {B, H, H, x, dpooled, H, pooler}, {B, H, 2, pooled, dlogits, 2, classifier}};
     mlm__parameter_gradients(compute, gradients, 2, NULL, 0);

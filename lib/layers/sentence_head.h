@@ -30,7 +30,7 @@ void mlm__sentence_loss(
 
 /* dlogits [B,2] to dpooled = dlogits Wc (1 - pooled^2), dhidden[first tokens] += dpooled Wp, and
    gradients of the parameters
-     x, pooled, dpooled [B,H]   dx [H] room   dhidden [N,H] */
+     x, pooled, dpooled [B,H]   dx [B,H] room   dhidden [N,H] */
 void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentence_head *layer,
     const real *x, const real *pooled, const real *dlogits, real *dpooled, real *dx, real *dhidden,
     mlm__weight_gradients pooler, mlm__weight_gradients classifier);
