@@ -38,8 +38,8 @@
  *              allocator are called on the calling thread.
  *   Fork       A runtime made before fork() works in the child.
  *   Bytes      The same inputs, options and seeds give the same bytes for any
- *              number of threads, from the same build on the same kind of CPU
- *              with the same BLAS settings.
+ *              number of threads, from the same build on the same kind of CPU,
+ *              and, where cblas computes, with the same BLAS settings.
  *   Callbacks  return MLM_CONTINUE when all is well. Anything else ends the call:
  *              a ctypes callback that raises returns no particular value.
  *   NULL       options mean the defaults; a NULL runtime means malloc, no
@@ -101,7 +101,7 @@ enum { MLM_CONTINUE = 1 };
 
 MLM_API int32_t     mlm_version(void);      /* MLM_VERSION of the library at run time */
 MLM_API int32_t     mlm_abi_version(void);  /* MLM_ABI_VERSION of the same            */
-MLM_API const char *mlm_build_info(void);   /* "libmlm 0.1.0 blas=openblas kernels=avx512" */
+MLM_API const char *mlm_build_info(void);   /* "libmlm 0.1.0 blas=openblas kernels=avx512 ..." */
 MLM_API const char *mlm_status_name(mlm_status status);
 /* This thread's last error, one line, until its next one. Never NULL. */
 MLM_API const char *mlm_last_error(void);

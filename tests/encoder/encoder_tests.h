@@ -31,6 +31,7 @@ Suite *compute_suite(void);
 Suite *evaluate_suite(void);
 Suite *exhaustion_suite(void);
 Suite *add_tokens_suite(void);
+Suite *precision_suite(void);
 
 /* The folder of fixture `name`. */
 const char *fixture_folder(const char *name);

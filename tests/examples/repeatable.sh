@@ -11,6 +11,10 @@ run "two threads" train two --steps 12 --threads 2
 same "any number of threads" one/model.safetensors two/model.safetensors
 run "once more" train again --steps 12
 same "the same seed" one/model.safetensors again/model.safetensors
+for threads in 1 2; do
+    run "bf16, $threads" train bf16-$threads --steps 12 --precision bf16 --threads $threads
+done
+same "any number of threads in bf16" bf16-1/model.safetensors bf16-2/model.safetensors
 run "another seed" train other --steps 12 --seed 1
 cmp -s one/model.safetensors other/model.safetensors
 holds "another seed is another model" /dev/null [ $? -eq 1 ]

@@ -50,6 +50,12 @@ static void fill(const mlm__layout *layout, real *parameters)
 
 test_model test_model_make(const mlm_encoder_config *config, int32_t threads)
 {
+    return test_model_make_with(config, threads, mlm__products_get(false));
+}
+
+test_model test_model_make_with(
+    const mlm_encoder_config *config, int32_t threads, const mlm__products *products)
+{
     test_model model;
     memset(&model, 0, sizeof model);
     mlm_runtime_options options;
@@ -61,8 +67,10 @@ test_model test_model_make(const mlm_encoder_config *config, int32_t threads)
     model.gradients = mlm__alloc_zero(model.runtime, model.layout->size, sizeof(real));
     ck_assert(model.parameters && model.gradients);
     fill(model.layout, model.parameters);
-    assert_ok(mlm__network_create(
-        model.runtime, model.layout, mlm__products_get(false), NULL, &model.network));
+    assert_ok(mlm__packed_create(model.runtime, model.layout, products, &model.packed));
+    assert_ok(mlm__packed_update(model.packed, model.runtime, model.parameters, 1, true));
+    assert_ok(
+        mlm__network_create(model.runtime, model.layout, products, model.packed, &model.network));
     assert_ok(mlm__network_reserve(model.network, TOKENS, SEQUENCES, LONGEST, 1));
     model.chunk = (mlm__chunk){.B = SEQUENCES,
         .N = TOKENS,
@@ -78,6 +86,7 @@ test_model test_model_make(const mlm_encoder_config *config, int32_t threads)
 void test_model_free(test_model *model)
 {
     mlm__network_free(model->network);
+    mlm__packed_free(model->packed);
     mlm__free(model->runtime, model->parameters);
     mlm__free(model->runtime, model->gradients);
     mlm__layout_free(model->runtime, model->layout);
