@@ -1,17 +1,36 @@
 #include "kernels/variants.h"
 
+/* Instruction sets, each with those before it. */
+enum { BASELINE, AVX2, AVX512, AVX512_BF16 };
+
+int mlm__kernels_most = AVX512_BF16;
+
+static int instruction_set(void)
+{
+    int set = BASELINE;
+#ifdef MLM_KERNELS_SIMD
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        set = AVX2;
+    if (set == AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        set = AVX512;
+    if (set == AVX512 && __builtin_cpu_supports("avx512bf16"))
+        set = AVX512_BF16;
+#endif
+    return set < mlm__kernels_most ? set : mlm__kernels_most;
+}
+
 const mlm__kernels *mlm__kernels_variant(size_t index)
 {
-    const mlm__kernels *variants[4] = {&mlm__kernels_baseline};
-    size_t count = 1;
+    const mlm__kernels *const variants[] = {
+        &mlm__kernels_baseline,
 #ifdef MLM_KERNELS_SIMD
-    if (__builtin_cpu_supports("avx2"))
-        variants[count++] = &mlm__kernels_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        variants[count++] = &mlm__kernels_avx512;
+        &mlm__kernels_avx2,
+        &mlm__kernels_avx512,
 #endif
-    return index < count ? variants[index] : NULL;
+    };
+    const size_t count = sizeof variants / sizeof variants[0];
+    return index < count && index <= (size_t)instruction_set() ? variants[index] : NULL;
 }
 
 const mlm__kernels *mlm__kernels_get(void)
@@ -24,19 +43,16 @@ const mlm__kernels *mlm__kernels_get(void)
 
 const mlm__products *mlm__products_variant(size_t index)
 {
-    const mlm__products *variants[5] = {&mlm__products_blas};
-    size_t count = 1;
+    const mlm__products *const variants[] = {
+        &mlm__products_blas,
 #ifdef MLM_KERNELS_SIMD
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        variants[count++] = &mlm__products_avx2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-        variants[count++] = &mlm__products_avx512;
-        if (__builtin_cpu_supports("avx512bf16"))
-            variants[count++] = &mlm__products_avx512_bf16;
-    }
+        &mlm__products_avx2,
+        &mlm__products_avx512,
+        &mlm__products_avx512_bf16,
 #endif
-    return index < count ? variants[index] : NULL;
+    };
+    const size_t count = sizeof variants / sizeof variants[0];
+    return index < count && index <= (size_t)instruction_set() ? variants[index] : NULL;
 }
 
 const mlm__products *mlm__products_get(bool bf16)

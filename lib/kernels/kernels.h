@@ -95,5 +95,8 @@ enum { MLM__SUM_LANES = 16, MLM__SUM_ROWS = 32 };
 const mlm__kernels *mlm__kernels_get(void);
 /* All of them, worst first, that this CPU can run; NULL from the last index on. For tests. */
 const mlm__kernels *mlm__kernels_variant(size_t index);
+/* Set by tests and benchmarks before anything else: kernels and products are those of a CPU with at
+   most 0: no, 1: AVX2, 2: AVX-512, 3: AVX-512 and bf16 instructions. */
+extern int mlm__kernels_most;
 
 #endif

@@ -18,7 +18,7 @@
 static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
     {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
     {13, 16, 513}};
-enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 5 };
+enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4 };
 
 static float *random_matrix(size_t rows, size_t stride, uint32_t site)
 {
@@ -204,6 +204,46 @@ START_TEST(row_does_not_depend_on_others)
 }
 END_TEST
 
+/* AVX2 and AVX-512 add in the same order. */
+START_TEST(float_variants_give_the_same_bytes)
+{
+    const mlm__products *avx2 = mlm__products_variant(1), *avx512 = mlm__products_variant(2);
+    if (!avx2 || !avx512)
+        return;
+    const size_t shape[3] = {67, 150, 300};
+    product p = product_make(avx2, shape, _i & 1, _i & 2);
+    float *other = malloc(p.m * p.ldc * sizeof *other);
+    ck_assert_ptr_nonnull(other);
+    product_compute(avx2, &p, p.m, 0.3f, false);
+    memcpy(other, p.c, p.m * p.ldc * sizeof *other);
+    free(p.room);
+    p.room = aligned(avx512->room_size);
+    product_compute(avx512, &p, p.m, 0.3f, false);
+    ck_assert_mem_eq(other, p.c, p.m * p.ldc * sizeof *other);
+    free(other);
+    product_free(&p);
+}
+END_TEST
+
+/* On a CPU with fewer instructions the next best is taken. */
+START_TEST(next_path_down)
+{
+    static const char *const names[2][4] = {
+        {"blas", "avx2", "avx512", "avx512"}, {"blas", "avx2", "avx512", "avx512_bf16"}};
+    size_t has = 0;
+    while (mlm__products_variant(has + 1))
+        has++;
+    for (size_t most = 0; most < 4; most++) {
+        const size_t set = most < has ? most : has;
+        mlm__kernels_most = (int)most;
+        ck_assert_str_eq(mlm__products_get(false)->name, names[0][set]);
+        ck_assert_str_eq(mlm__products_get(true)->name, names[1][set]);
+        ck_assert_ptr_null(mlm__products_variant(set + 1));
+    }
+    mlm__kernels_most = 3;
+}
+END_TEST
+
 /* A row or a column with NaN or infinity spoils no other. */
 START_TEST(not_a_number_stays_in_its_row)
 {
@@ -289,6 +329,8 @@ Suite *products_suite(void)
     tcase_add_loop_test(tests, part_of_packed_is_the_product_with_that_part, 0, VARIANTS - 1);
     tcase_add_loop_test(tests, row_does_not_depend_on_others, 0, VARIANTS - 1);
     tcase_add_loop_test(tests, not_a_number_stays_in_its_row, 0, VARIANTS);
+    tcase_add_loop_test(tests, float_variants_give_the_same_bytes, 0, 4);
+    tcase_add_test(tests, next_path_down);
 #ifdef MLM_BLAS_OPENBLAS
     tcase_add_test(tests, threads_of_the_host_come_back);
     tcase_add_test(tests, threads_of_the_host_come_back_after_fork);
