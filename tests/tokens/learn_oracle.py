@@ -10,19 +10,33 @@ import unicodedata
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPECIAL, ties=None):
-    """counts: how often each word occurs. The tokens in the order of their ids. Pairs that were
-    chosen among equally frequent ones are appended to ties."""
+def letters_of(counts, limit_alphabet):
+    """The tokens of the alphabet in the order of their ids."""
     letters = collections.Counter()
     for word, count in counts.items():
         for letter in word:
             letters[letter] += count
     kept = sorted(sorted(letters, key=lambda c: (-letters[c], c))[:limit_alphabet])
-    further = sorted({c for word in counts for c in word[1:]} & set(kept))
-    tokens = dict.fromkeys([*special, *kept, *("##" + c for c in further)])
-    alphabet = set(kept)
-    words = [([c if i == 0 else "##" + c for i, c in enumerate(word) if c in alphabet], count)
-             for word, count in counts.items()]
+    return kept + ["##" + c for c in sorted({c for word in counts for c in word[1:]} & set(kept))]
+
+
+def split(word, tokens):
+    return [c if i == 0 else "##" + c for i, c in enumerate(word) if c in tokens]
+
+
+def merge(pieces, pair):
+    i = 0
+    while i + 1 < len(pieces):
+        if (pieces[i], pieces[i + 1]) == pair:
+            pieces[i:i + 2] = [pair[0] + pair[1][2:]]
+        i += 1
+
+
+def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPECIAL, ties=None):
+    """counts: how often each word occurs. The tokens in the order of their ids. Pairs that were
+    chosen among equally frequent ones are appended to ties."""
+    tokens = dict.fromkeys([*special, *letters_of(counts, limit_alphabet)])
+    words = [(split(word, tokens), count) for word, count in counts.items()]
     while len(tokens) < vocab_size:
         pairs = collections.Counter()
         for pieces, count in words:
@@ -35,14 +49,9 @@ def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPEC
             break
         if ties is not None and list(pairs.values()).count(pairs[best]) > 1:
             ties.append(best)
-        merged = best[0] + best[1][2:]
-        tokens[merged] = None
+        tokens[best[0] + best[1][2:]] = None
         for pieces, _ in words:
-            i = 0
-            while i + 1 < len(pieces):
-                if (pieces[i], pieces[i + 1]) == best:
-                    pieces[i:i + 2] = [merged]
-                i += 1
+            merge(pieces, best)
     return list(tokens)
 
 
