@@ -3,7 +3,7 @@
 
 struct settings {
     const char *output;
-    int64_t vocab_size, threads;
+    int64_t vocab_size, max_words, threads;
     int cased;
 };
 
@@ -18,6 +18,7 @@ static int train_vocab(const struct settings *settings, const char *const *paths
         options.lowercase = 0;
     mlm_vocab_options_init(&vocab, sizeof vocab);
     vocab.vocab_size = (int32_t)settings->vocab_size;
+    vocab.max_words = (int32_t)settings->max_words;
     check(mlm_tokenizer_train_files(runtime, paths, path_count, &vocab, &options, &tokenizer));
     check(mlm_tokenizer_save(tokenizer, settings->output));
     printf("%d tokens in %s\n", mlm_tokenizer_vocab_size(tokenizer), settings->output);
@@ -28,13 +29,15 @@ static int train_vocab(const struct settings *settings, const char *const *paths
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {NULL, 0, 0, 0};
+    struct settings settings = {NULL, 0, 0, 0, 0};
     const struct option options[] = {
         {OPTION_WHOLE, "--vocab-size", "N", "most tokens to learn, the five special ones included",
             &settings.vocab_size, 6, 10000000},
         {OPTION_TEXT, "--output", "DIR", "gets vocab.txt, tokenizer.json and their settings",
             &settings.output, 0, 0},
         {OPTION_SWITCH, "--cased", NULL, "keep capitals and accents", &settings.cased, 0, 0},
+        {OPTION_WHOLE, "--max-words", "N", "distinct words kept at once; 0: all (default 0)",
+            &settings.max_words, 0, INT32_MAX},
         {OPTION_WHOLE, "--threads", "N", "0: one per core (default 0)", &settings.threads, 0, 1024},
     };
     const struct program program = {"train_vocab", "--vocab-size N --output DIR [options] TEXT...",

@@ -62,7 +62,8 @@ def _struct(name, members):
 
 
 RuntimeOptions = _struct("runtime_options", [(c_int32, "threads log_level"), (c_uint32, "reserved0")])
-VocabOptions = _struct("vocab_options", [(c_int32, "vocab_size min_frequency limit_alphabet")])
+VocabOptions = _struct("vocab_options", [
+    (c_int32, "vocab_size min_frequency limit_alphabet special_count max_words")])
 TokenizerOptions = _struct("tokenizer_options", [(c_int32, "profile lowercase strip_accents")])
 CorpusOptions = _struct("corpus_options", [
     (c_int32, "B T input packing rank ranks"), (c_uint32, "reserved0"), (c_int64, "epochs"),

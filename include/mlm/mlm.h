@@ -173,7 +173,8 @@ typedef struct mlm_vocab_options {
     int32_t min_frequency;             /* default 2                                  */
     int32_t limit_alphabet;            /* default 1000                               */
     int32_t special_count;             /* 0 = the five of BERT; default 0            */
-    uint32_t reserved0;
+    int32_t max_words;                 /* distinct words kept while counting, rare   */
+                                       /* ones are dropped; 0 = all; default 0       */
     const char *const *special_tokens; /* [special_count], ids 0.. in this order     */
 } mlm_vocab_options;
 
@@ -194,7 +195,7 @@ MLM_API MLM_CHECK mlm_status mlm_tokenizer_load(mlm_runtime *runtime, const char
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_create(mlm_runtime *runtime, const char *const *tokens,
     size_t V, const mlm_tokenizer_options *options, mlm_tokenizer **out);
 /* Learns a vocabulary from files, or from what read gives. Memory grows with the
-   distinct words, not with the text. */
+   distinct words, not with the text: about 200 bytes each. max_words bounds them. */
 MLM_API MLM_CHECK mlm_status mlm_tokenizer_train_files(mlm_runtime *runtime, const char *const *paths,
     size_t path_count, const mlm_vocab_options *vocab, const mlm_tokenizer_options *options,
     mlm_tokenizer **out);

@@ -6,8 +6,9 @@
 #include "tokens/token_table.h"
 #include "tokens/word_counts.h"
 
-/* Puts the vocabulary into table, empty before. options are checked, with special_count above 0. */
-mlm_status mlm__learn(mlm_runtime *runtime, const mlm__word_counts *counts,
+/* Puts the vocabulary into table, empty before. options are checked, with special_count above 0.
+   Frees counts as soon as they are used up. */
+mlm_status mlm__learn(mlm_runtime *runtime, mlm__word_counts *counts,
     const mlm_vocab_options *options, mlm__token_table *table);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/runtime.h"
+#include "tokens/count_text.h"
 #include "tokens/handle.h"
 #include "tokens/learn.h"
 
@@ -55,6 +56,8 @@ static mlm_status read_options(
     if (out->limit_alphabet < 1)
         return mlm__error(
             MLM_ERR_ARGUMENT, "%s: limit_alphabet is %d", function, out->limit_alphabet);
+    if (out->max_words < 0)
+        return mlm__error(MLM_ERR_ARGUMENT, "%s: max_words is %d", function, out->max_words);
     if (out->special_count < 0)
         return mlm__error(
             MLM_ERR_ARGUMENT, "%s: special_count is %d", function, out->special_count);
@@ -105,7 +108,7 @@ static mlm_status learn(mlm_runtime *runtime, mlm__lines *lines, const mlm_vocab
         resolved.handle_chinese_chars, resolved.strip_accents, resolved.lowercase);
     mlm__word_counts counts;
     mlm__token_table table = {0};
-    MLM__TRY(mlm__word_counts_read(runtime, &normalizer, lines, &counts));
+    MLM__TRY(mlm__count_text(runtime, &normalizer, lines, (size_t)vocab->max_words, &counts));
     mlm_status status =
         counts.count > 0 ? mlm__learn(runtime, &counts, vocab, &table) : mlm__lines_no_text(lines);
     mlm__word_counts_free(runtime, &counts);

@@ -1,9 +1,8 @@
-/* How often each word occurs in a text. */
+/* How often each word occurs: a hash table of words. */
 #ifndef MLM_TOKENS_WORD_COUNTS_H
 #define MLM_TOKENS_WORD_COUNTS_H
 
-#include "text/lines.h"
-#include "text/normalize.h"
+#include "mlm/mlm.h"
 
 typedef struct mlm__counted_word {
     size_t begin; /* in text */
@@ -11,7 +10,7 @@ typedef struct mlm__counted_word {
     int64_t count;
 } mlm__counted_word;
 
-/* The words in an order that depends on the text alone. */
+/* The words in the order in which they were first added. */
 typedef struct mlm__word_counts {
     size_t count, capacity;
     mlm__counted_word *words;
@@ -21,9 +20,14 @@ typedef struct mlm__word_counts {
     uint32_t *slots;   /* position in words + 1, or 0 */
 } mlm__word_counts;
 
-/* Counts the words of all lines that are left, over the threads. */
-mlm_status mlm__word_counts_read(mlm_runtime *runtime, const mlm__normalizer *normalizer,
-    mlm__lines *lines, mlm__word_counts *counts);
+/* counts begins as all zeros. hash is mlm__hash_text's. */
+mlm_status mlm__word_counts_add(mlm_runtime *runtime, mlm__word_counts *counts,
+    const uint8_t *bytes, uint32_t length, uint32_t hash, int64_t times);
+
+/* Forgets the rarest words, of equally rare ones those added first, so that most are left, if there
+   are more. */
+void mlm__word_counts_keep(mlm__word_counts *counts, size_t most);
+
 void mlm__word_counts_free(mlm_runtime *runtime, mlm__word_counts *counts);
 
 #endif

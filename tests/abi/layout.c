@@ -42,7 +42,7 @@ AT(mlm_vocab_options, vocab_size, 4)
 AT(mlm_vocab_options, min_frequency, 8)
 AT(mlm_vocab_options, limit_alphabet, 12)
 AT(mlm_vocab_options, special_count, 16)
-AT(mlm_vocab_options, reserved0, 20)
+AT(mlm_vocab_options, max_words, 20)
 AT(mlm_vocab_options, special_tokens, 24)
 
 SIZE(mlm_encode_options, 16)
