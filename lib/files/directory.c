@@ -34,7 +34,7 @@ struct mlm__directory {
     char *fresh_path;         /* for messages */
     int parent;               /* where these are */
     int folder;               /* where files are written: NAME, or NAME.new */
-    bool created;             /* MLM__REPLACE_FILES made the folder */
+    bool singly;              /* files are replaced in the folder that there is */
 
     int file; /* the one being written, files[count]; -1: none */
     mlm__sha256 sha;
@@ -63,8 +63,7 @@ static char *with_suffix(mlm_runtime *runtime, const char *text, const char *suf
 static void working_name(
     const mlm__directory *directory, const char *name, char working[WORKING_SIZE])
 {
-    bool singly = directory->mode == MLM__REPLACE_FILES;
-    snprintf(working, WORKING_SIZE, "%s%s", name, singly ? ".new" : "");
+    snprintf(working, WORKING_SIZE, "%s%s", name, directory->singly ? ".new" : "");
 }
 
 static mlm_status file_failed(
@@ -134,13 +133,8 @@ static mlm_status locate(mlm__directory *directory, const char *path, bool *exis
     return directory->parent < 0 ? mlm__file_error(parent, "open", errno) : MLM_OK;
 }
 
-static mlm_status begin_files(mlm__directory *directory, bool exists)
+static mlm_status begin_files(mlm__directory *directory)
 {
-    if (!exists) {
-        if (mkdirat(directory->parent, directory->name, 0777) != 0)
-            return mlm__file_error(directory->path, "create", errno);
-        directory->created = true;
-    }
     MLM__TRY(
         mlm__folder_open(directory->parent, directory->name, directory->path, &directory->folder));
     return directory->folder < 0 ? mlm__file_error(directory->path, "open", ENOENT) : MLM_OK;
@@ -205,9 +199,9 @@ mlm_status mlm__directory_begin(
     directory->parent = directory->folder = directory->file = -1;
     bool exists = false;
     mlm_status status = locate(directory, path, &exists);
+    directory->singly = exists && mode == MLM__REPLACE_FILES;
     if (status == MLM_OK)
-        status = mode == MLM__REPLACE_FILES ? begin_files(directory, exists)
-                                            : begin_directory(directory);
+        status = directory->singly ? begin_files(directory) : begin_directory(directory);
     if (status != MLM_OK) {
         mlm__directory_abort(directory);
         return status;
@@ -395,8 +389,6 @@ static void remove_files(const mlm__directory *directory)
         working_name(directory, directory->files[i].name, working);
         unlinkat(directory->folder, working, 0);
     }
-    if (directory->created)
-        unlinkat(directory->parent, directory->name, AT_REMOVEDIR);
 }
 
 void mlm__directory_abort(mlm__directory *directory)
@@ -405,7 +397,7 @@ void mlm__directory_abort(mlm__directory *directory)
         return;
     if (directory->file >= 0)
         directory->count++; /* the unfinished one goes with the others */
-    if (directory->mode == MLM__REPLACE_FILES) {
+    if (directory->singly) {
         remove_files(directory);
     } else if (directory->folder >= 0) {
         char error[MLM__LINE_SIZE];
@@ -426,10 +418,7 @@ static mlm_status commit_files(const mlm__directory *directory)
         if (renameat(directory->folder, working, directory->folder, name) != 0)
             return file_failed(directory, name, "replace", errno);
     }
-    MLM__TRY(mlm__folder_sync(directory->folder, directory->path));
-    if (directory->created)
-        MLM__TRY(mlm__folder_sync(directory->parent, directory->path));
-    return MLM_OK;
+    return mlm__folder_sync(directory->folder, directory->path);
 }
 
 /* Gives a file of the directory that is replaced, unless the save wrote one of its name, a second
@@ -474,8 +463,7 @@ static mlm_status commit_directory(mlm__directory *directory)
 mlm_status mlm__directory_commit(mlm__directory *directory)
 {
     assert(directory->file < 0);
-    mlm_status status = directory->mode == MLM__REPLACE_FILES ? commit_files(directory)
-                                                              : commit_directory(directory);
+    mlm_status status = directory->singly ? commit_files(directory) : commit_directory(directory);
     if (status == MLM_OK)
         free_directory(directory);
     else

@@ -6,8 +6,8 @@
 #include "mlm/mlm.h"
 
 enum {
-    /* Each file is written as NAME.new in the directory, which is created if absent, and gets its
-       name at commit. Other files stay. */
+    /* Each file is written as NAME.new in the directory, and gets its name at commit. Other files
+       stay. A directory that is absent appears at commit, as with MLM__REPLACE_DIRECTORY. */
     MLM__REPLACE_FILES,
     /* All files are written to DIRECTORY.new, which takes the place of DIRECTORY at commit, all at
        once. Other regular files move along; anything else in it refuses the save. */

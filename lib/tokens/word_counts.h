@@ -24,8 +24,8 @@ typedef struct mlm__word_counts {
 mlm_status mlm__word_counts_add(mlm_runtime *runtime, mlm__word_counts *counts,
     const uint8_t *bytes, uint32_t length, uint32_t hash, int64_t times);
 
-/* Forgets the rarest words, of equally rare ones those added first, so that most are left, if there
-   are more. */
+/* Where there are more than most words, above 0, forgets the rarest until most are left; of equally
+   rare ones those that were added first. */
 void mlm__word_counts_keep(mlm__word_counts *counts, size_t most);
 
 void mlm__word_counts_free(mlm_runtime *runtime, mlm__word_counts *counts);

@@ -11,6 +11,7 @@ Suite *decode_suite(void);
 Suite *tokenizer_suite(void);
 Suite *tokenizer_directory_suite(void);
 Suite *tokenizer_files_suite(void);
+Suite *word_counts_suite(void);
 Suite *train_suite(void);
 Suite *conformance_suite(void);
 Suite *add_words_suite(void);
