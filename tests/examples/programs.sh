@@ -17,6 +17,22 @@ files "train_vocab: the files" vocab $tokenizer_files
 holds "train_vocab: the size" vocab/vocab.txt \
     awk 'END { exit !(NR > 30 && NR <= 120) }' vocab/vocab.txt
 
+run "train_vocab --max-words" "$programs/train_vocab" --vocab-size 120 --max-words 3 --output rare \
+    text.txt
+holds "train_vocab --max-words: the, in and the full stop are left" rare/vocab.txt \
+    awk '/^(the|in|\.)$/ { ++n } /^(cat|house)$/ { exit 1 } END { exit n != 3 }' rare/vocab.txt
+(ulimit -f 1; trap '' XFSZ
+    "$programs/train_vocab" --vocab-size 120 --output full text.txt > out 2> err)
+holds "train_vocab on a full disk fails" err [ $? -eq 1 ]
+count "train_vocab on a full disk says so" 1 '^train_vocab: full/.*: cannot write: ' err
+check "train_vocab on a full disk leaves nothing" "$(ls -d full* 2> /dev/null)"
+mkfifo endless
+yes 'The cat sleeps.' > endless 2> /dev/null &
+timeout -s KILL 0.2 "$programs/train_vocab" --vocab-size 120 --output killed endless > /dev/null 2>&1
+check "train_vocab killed while it reads leaves nothing" "$(ls -d killed* 2> /dev/null)"
+kill $! 2> /dev/null
+wait
+
 sed '/^$/d' text.txt | head -n 5 > lines
 "$programs/tokenize" --vocab vocab lines > out
 count "tokenize: a line for a line" 5 '^the .* in the .* \.$' out

@@ -22,10 +22,15 @@ def ours(path, **options):
     return [mlm.lib.mlm_tokenizer_token(tokenizer, i).decode() for i in range(count)]
 
 
+NORMALIZER, SPLITTER = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+
+
+def words_of(line):
+    return [word for word, _ in SPLITTER.pre_tokenize_str(NORMALIZER.normalize_str(line))]
+
+
 def count_words(text):
-    normalizer, splitter = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    return collections.Counter(word for line in text.split("\n")
-                               for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(line)))
+    return collections.Counter(word for line in text.split("\n") for word in words_of(line))
 
 
 def against_oracle():
@@ -148,6 +153,37 @@ def replay(counts, vocab_size, min_frequency=2, letters=None):
             change(index, 1)
 
 
+def count_at_most(text, max_words):
+    """What is left of the counts when the rarest words, of those the oldest, are dropped after each
+    block: the lines that fit into a megabyte, and no more than 32768."""
+    counts, size, lines = collections.Counter(), 0, 0
+
+    def drop():
+        if len(counts) > max_words:
+            most = max_words - max_words // 4
+            for word in sorted(counts, key=counts.get)[:len(counts) - most]:
+                del counts[word]
+
+    for line in text.splitlines(keepends=True):
+        length = len(line.encode())
+        if size + length > 2**20 or lines == 2**15:
+            drop()
+            size = lines = 0
+        size, lines = size + length, lines + 1
+        counts.update(words_of(line))
+    drop()
+    return counts
+
+
+def limited(text):
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        file.write(text)
+        file.flush()
+        for max_words in (1000, 20000):
+            check(f"at most {max_words} words", ours(file.name, vocab_size=3000, max_words=max_words)
+                  == replay(count_at_most(text, max_words), 3000))
+
+
 def only_ties_differ(text):
     """Ours is the oracle's vocabulary, and so is that of `tokenizers`, id for id, but for the choice
     between equally frequent pairs."""
@@ -169,8 +205,9 @@ against_oracle()
 random_texts()
 texts_without_ties()
 if DATA:
-    only_ties_differ(lzma.open(
-        pathlib.Path(DATA) / "text/enwiki-12m.train.txt.xz", "rt", encoding="utf-8").read())
+    wiki = lzma.open(pathlib.Path(DATA) / "text/enwiki-12m.train.txt.xz", "rt", encoding="utf-8").read()
+    limited(wiki[:2500000])
+    only_ties_differ(wiki)
 else:
     skip("tokenizers' trainer on Wikipedia", "MLM_TEST_DATA is not set")
 finish()
