@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """MB of text a second, ours and the peers' own batch calls in turn, from bytes in memory to ids in
-memory; load times; learning. Peers that cannot be imported are left out.
+memory; load times. Peers that cannot be imported are left out.
     tokenize_peers.py [DATA [SECONDS]]     DATA: a folder with text/ and vocab/; LIBMLM: libmlm.so"""
 import ctypes
 import gc
@@ -9,7 +9,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -92,24 +91,6 @@ def child(arguments):
         for peer, took in best.items()), flush=True)
 
 
-def learning(data, threads):
-    text = lzma.open(f"{data}/text/enwiki-12m.train.txt.xz").read()
-    with tempfile.NamedTemporaryFile(suffix=".txt") as file:
-        file.write(text)
-        file.flush()
-        runtime = mlm.runtime(threads)
-        ours = seconds(lambda: mlm.Tokenizer.train(runtime, [file.name], mlm.VocabOptions()))
-        line = f"learning 30522, {threads} threads: libmlm {len(text) / 1e6 / ours:.1f} MB/s"
-        try:
-            from tokenizers import BertWordPieceTokenizer
-            theirs = seconds(lambda: BertWordPieceTokenizer().train(
-                [file.name], vocab_size=30522, show_progress=False))
-            line += f", tokenizers {len(text) / 1e6 / theirs:.1f} MB/s (ratio {theirs / ours:.1f})"
-        except ImportError:
-            pass
-    print(line, flush=True)
-
-
 def main():
     data, limit = (sys.argv[1:] + [os.environ.get("MLM_TEST_DATA"), "3"][len(sys.argv) - 1:])[:2]
     if not data:
@@ -124,13 +105,9 @@ def main():
             for spans in "01":
                 subprocess.run([sys.executable, __file__, "encode", data, name, str(threads), spans,
                                 limit], env=environment, check=True)
-        subprocess.run([sys.executable, __file__, "learn", data, str(threads)], env=environment,
-                       check=True)
 
 
 if sys.argv[1:2] == ["encode"]:
     child(sys.argv[2:])
-elif sys.argv[1:2] == ["learn"]:
-    learning(sys.argv[2], int(sys.argv[3]))
 else:
     main()
