@@ -1,5 +1,6 @@
 #include "tokens/merges.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -8,17 +9,14 @@
 #include "base/runtime.h"
 #include "tokens/vocabulary.h"
 
+/* The words that a pair may be in are listed when its tokens first become neighbours: at the start,
+   or in the merge that makes one of the two. Its count only falls from then on. */
 typedef struct pair {
     int32_t left, right;
     int64_t count;
-    int32_t places; /* first node of the list of words where it may occur, or -1 */
-    bool touched;   /* its count rose in the current merge */
+    size_t places;        /* first of its words in merger.places */
+    uint32_t place_count; /* 0 when they are no longer needed */
 } pair;
-
-typedef struct node {
-    uint32_t word;
-    int32_t next;
-} node;
 
 /* A pair's count when it was put there: too high if the count fell since, never too low. */
 typedef struct candidate {
@@ -26,21 +24,28 @@ typedef struct candidate {
     int32_t pair;
 } candidate;
 
+/* A pair became neighbours in a word. */
+typedef struct meeting {
+    int32_t pair;
+    uint32_t word;
+} meeting;
+
 typedef struct merger {
     mlm_runtime *runtime;
     mlm__split_words *words;
     mlm__token_table *table;
+    int64_t min_count; /* of a pair that is merged */
     size_t pair_count, pair_capacity;
     pair *pairs;
     size_t slot_count; /* of the hash table of pairs */
     int32_t *slots;    /* pair + 1, or 0 */
-    size_t node_count, node_capacity;
-    node *nodes;
-    int32_t free_node; /* first of the nodes that are free again, or -1 */
+    size_t place_count, place_capacity;
+    uint32_t *places; /* words, in the order of the pairs */
     size_t heap_count, heap_capacity;
-    candidate *heap; /* heap[0] is the best */
-    size_t touched_count, touched_capacity;
-    int32_t *touched;
+    candidate *heap;  /* heap[0] is the best */
+    size_t old_pairs; /* pairs[old_pairs, pair_count) came up in the current merge */
+    size_t meeting_count, meeting_capacity;
+    meeting *meetings; /* in the current merge */
 } merger;
 
 static int compare_tokens(const mlm__token_table *table, int32_t left, int32_t right)
@@ -124,71 +129,110 @@ static mlm_status find_pair(merger *m, int32_t left, int32_t right, int32_t *out
             return mlm__error(MLM_ERR_MEMORY, "too many distinct pairs of tokens");
         MLM__TRY(mlm__grow(
             m->runtime, &m->pairs, &m->pair_capacity, m->pair_count + 1, sizeof *m->pairs));
-        m->pairs[m->pair_count++] = (pair){.left = left, .right = right, .places = -1};
+        m->pairs[m->pair_count++] = (pair){.left = left, .right = right};
         m->slots[slot] = (int32_t)m->pair_count;
     }
     *out = m->slots[slot] - 1;
     return MLM_OK;
 }
 
-static mlm_status add_place(merger *m, pair *p, uint32_t word)
+/* Moves the lists that are still needed to the front, which are in the order of the pairs. */
+static void compact_places(merger *m)
 {
-    if (p->places >= 0 && m->nodes[p->places].word == word)
-        return MLM_OK;
-    int32_t place = m->free_node;
-    if (place >= 0) {
-        m->free_node = m->nodes[place].next;
-    } else {
-        if (m->node_count == INT32_MAX)
-            return mlm__error(MLM_ERR_MEMORY, "too many distinct words");
-        MLM__TRY(mlm__grow(
-            m->runtime, &m->nodes, &m->node_capacity, m->node_count + 1, sizeof *m->nodes));
-        place = (int32_t)m->node_count++;
+    size_t used = 0;
+    for (size_t i = 0; i < m->old_pairs; i++) {
+        pair *p = &m->pairs[i];
+        if (p->count < m->min_count)
+            p->place_count = 0;
+        memmove(m->places + used, m->places + p->places, p->place_count * sizeof *m->places);
+        p->places = used;
+        used += p->place_count;
     }
-    m->nodes[place] = (node){word, p->places};
-    p->places = place;
+    m->place_count = used;
+}
+
+static mlm_status reserve_places(merger *m, size_t count)
+{
+    if (m->place_count + count <= m->place_capacity)
+        return MLM_OK;
+    compact_places(m);
+    size_t need = m->place_count + count;
+    if (need <= m->place_capacity - m->place_capacity / 8)
+        return MLM_OK;
+    if (need <= m->place_capacity) /* but soon again there is no room */
+        need = m->place_capacity + 1;
+    return mlm__grow(m->runtime, &m->places, &m->place_capacity, need, sizeof *m->places);
+}
+
+/* Makes the new pairs that occur often enough candidates, with empty lists that have room for
+   place_count words. */
+static mlm_status begin_lists(merger *m)
+{
+    size_t places = 0;
+    for (size_t i = m->old_pairs; i < m->pair_count; i++)
+        if (m->pairs[i].count >= m->min_count)
+            places += m->pairs[i].place_count;
+    MLM__TRY(reserve_places(m, places));
+    for (size_t i = m->old_pairs; i < m->pair_count; i++) {
+        pair *p = &m->pairs[i];
+        p->places = m->place_count;
+        if (p->count >= m->min_count) {
+            m->place_count += p->place_count;
+            MLM__TRY(heap_push(m, (candidate){p->count, (int32_t)i}));
+        }
+        p->place_count = 0;
+    }
     return MLM_OK;
 }
 
-/* One place more or less where two tokens are neighbours in a word. */
-static mlm_status change(merger *m, int32_t left, int32_t right, uint32_t word, int64_t count)
+static void list_place(merger *m, int32_t index, uint32_t word)
 {
-    int32_t index = -1;
-    MLM__TRY(find_pair(m, left, right, &index));
     pair *p = &m->pairs[index];
-    p->count += count;
-    if (count < 0)
-        return MLM_OK;
-    if (!p->touched) {
-        MLM__TRY(mlm__grow(m->runtime, &m->touched, &m->touched_capacity, m->touched_count + 1,
-            sizeof *m->touched));
-        m->touched[m->touched_count++] = index;
-        p->touched = true;
-    }
-    return add_place(m, p, word);
-}
-
-static mlm_status push_touched(merger *m)
-{
-    for (size_t i = 0; i < m->touched_count; i++) {
-        pair *p = &m->pairs[m->touched[i]];
-        p->touched = false;
-        if (p->count > 0)
-            MLM__TRY(heap_push(m, (candidate){p->count, m->touched[i]}));
-    }
-    m->touched_count = 0;
-    return MLM_OK;
+    uint32_t *list = m->places + p->places;
+    if (p->count >= m->min_count && (p->place_count == 0 || list[p->place_count - 1] != word))
+        list[p->place_count++] = word;
 }
 
 static mlm_status count_pairs(merger *m)
 {
-    for (size_t w = 0; w < m->words->count; w++) {
-        const mlm__split_word *word = &m->words->words[w];
-        const int32_t *symbols = m->words->symbols + word->begin;
-        for (uint32_t i = 1; i < word->length; i++)
-            MLM__TRY(change(m, symbols[i - 1], symbols[i], (uint32_t)w, word->count));
+    const mlm__split_words *words = m->words;
+    for (size_t w = 0; w < words->count; w++) {
+        const int32_t *symbols = words->symbols + words->words[w].begin;
+        for (uint32_t i = 1; i < words->words[w].length; i++) {
+            int32_t index = -1;
+            MLM__TRY(find_pair(m, symbols[i - 1], symbols[i], &index));
+            m->pairs[index].count += words->words[w].count;
+            m->pairs[index].place_count++;
+        }
     }
-    return push_touched(m);
+    MLM__TRY(begin_lists(m));
+    for (size_t w = 0; w < words->count; w++) {
+        const int32_t *symbols = words->symbols + words->words[w].begin;
+        for (uint32_t i = 1; i < words->words[w].length; i++)
+            list_place(m, m->slots[pair_slot(m, symbols[i - 1], symbols[i])] - 1, (uint32_t)w);
+    }
+    m->old_pairs = m->pair_count;
+    return MLM_OK;
+}
+
+/* One place more where two tokens are neighbours. */
+static mlm_status meet(merger *m, int32_t left, int32_t right, uint32_t word, int64_t count)
+{
+    int32_t index = -1;
+    MLM__TRY(find_pair(m, left, right, &index));
+    assert((size_t)index >= m->old_pairs);
+    m->pairs[index].count += count;
+    m->pairs[index].place_count++;
+    MLM__TRY(mlm__grow(
+        m->runtime, &m->meetings, &m->meeting_capacity, m->meeting_count + 1, sizeof *m->meetings));
+    m->meetings[m->meeting_count++] = (meeting){index, word};
+    return MLM_OK;
+}
+
+/* One place less. */
+static void part(merger *m, int32_t left, int32_t right, int64_t count)
+{
+    m->pairs[m->slots[pair_slot(m, left, right)] - 1].count -= count;
 }
 
 /* Merges left and right everywhere in a word; symbols are rewritten in place. */
@@ -205,13 +249,12 @@ static mlm_status merge_in_word(
             continue;
         }
         if (end > 0) {
-            MLM__TRY(change(m, symbols[end - 1], left, index, -count));
-            MLM__TRY(change(m, symbols[end - 1], merged, index, count));
+            part(m, symbols[end - 1], left, count);
+            MLM__TRY(meet(m, symbols[end - 1], merged, index, count));
         }
-        MLM__TRY(change(m, left, right, index, -count));
         if (i + 2 < word->length) {
-            MLM__TRY(change(m, right, symbols[i + 2], index, -count));
-            MLM__TRY(change(m, merged, symbols[i + 2], index, count));
+            part(m, right, symbols[i + 2], count);
+            MLM__TRY(meet(m, merged, symbols[i + 2], index, count));
         }
         symbols[end++] = merged;
         i++;
@@ -236,35 +279,41 @@ static mlm_status merged_token(merger *m, int32_t left, int32_t right, int32_t *
 
 static mlm_status merge_everywhere(merger *m, int32_t index)
 {
-    int32_t left = m->pairs[index].left, right = m->pairs[index].right, merged;
-    int32_t place = m->pairs[index].places;
-    MLM__TRY(merged_token(m, left, right, &merged));
+    enum { AHEAD = 8 };
+    pair p = m->pairs[index];
+    int32_t merged;
+    MLM__TRY(merged_token(m, p.left, p.right, &merged));
     if (merged < 0)
         return MLM_OK;
-    m->pairs[index].places = -1;
-    while (place >= 0) {
-        node n = m->nodes[place];
-        m->nodes[place].next = m->free_node;
-        m->free_node = place;
-        MLM__TRY(merge_in_word(m, n.word, left, right, merged));
-        place = n.next;
+    const uint32_t *list = m->places + p.places;
+    const mlm__split_word *words = m->words->words;
+    for (size_t i = 0; i < p.place_count; i++) {
+        if (i + 2 * AHEAD < p.place_count)
+            __builtin_prefetch(&words[list[i + 2 * AHEAD]]);
+        if (i + AHEAD < p.place_count)
+            __builtin_prefetch(m->words->symbols + words[list[i + AHEAD]].begin);
+        MLM__TRY(merge_in_word(m, list[i], p.left, p.right, merged));
     }
-    return push_touched(m);
+    m->pairs[index].count = 0;
+    MLM__TRY(begin_lists(m));
+    for (size_t i = 0; i < m->meeting_count; i++)
+        list_place(m, m->meetings[i].pair, m->meetings[i].word);
+    m->meeting_count = 0;
+    m->old_pairs = m->pair_count;
+    return MLM_OK;
 }
 
-static mlm_status merge_all(merger *m, size_t vocab_size, int64_t min_frequency)
+static mlm_status merge_all(merger *m, size_t vocab_size)
 {
     MLM__TRY(count_pairs(m));
     while (m->table->count < vocab_size && m->heap_count > 0) {
         candidate best = heap_pop(m);
         int64_t count = m->pairs[best.pair].count;
         if (best.count != count) {
-            if (count > 0 && count < best.count)
+            if (count >= m->min_count)
                 MLM__TRY(heap_push(m, (candidate){count, best.pair}));
             continue;
         }
-        if (count < min_frequency)
-            break;
         MLM__TRY(merge_everywhere(m, best.pair));
         if (!mlm__progress(m->runtime, "learning the vocabulary", (int64_t)m->table->count,
                 (int64_t)vocab_size))
@@ -277,11 +326,14 @@ static mlm_status merge_all(merger *m, size_t vocab_size, int64_t min_frequency)
 mlm_status mlm__merge_pairs(mlm_runtime *runtime, mlm__split_words *words, size_t vocab_size,
     int64_t min_frequency, mlm__token_table *table)
 {
-    merger m = {.runtime = runtime, .words = words, .table = table, .free_node = -1};
-    mlm_status status = merge_all(&m, vocab_size, min_frequency);
-    mlm__free(runtime, m.touched);
+    merger m = {.runtime = runtime,
+        .words = words,
+        .table = table,
+        .min_count = min_frequency > 1 ? min_frequency : 1};
+    mlm_status status = merge_all(&m, vocab_size);
+    mlm__free(runtime, m.meetings);
     mlm__free(runtime, m.heap);
-    mlm__free(runtime, m.nodes);
+    mlm__free(runtime, m.places);
     mlm__free(runtime, m.slots);
     mlm__free(runtime, m.pairs);
     return status;
