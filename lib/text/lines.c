@@ -123,13 +123,26 @@ void mlm__lines_close(mlm__lines *lines)
     memset(lines, 0, sizeof *lines);
 }
 
+/* Whether the next eight bytes are ASCII. */
+static bool is_ascii(const uint8_t *at, const uint8_t *end)
+{
+    uint64_t bytes;
+    if ((size_t)(end - at) < sizeof bytes)
+        return false;
+    memcpy(&bytes, at, sizeof bytes);
+    return (bytes & 0x8080808080808080u) == 0;
+}
+
 static int64_t count_invalid(const char *text, size_t length)
 {
     const uint8_t *at = (const uint8_t *)text, *end = at + length;
     int64_t invalid = 0;
-    for (size_t size; at < end; at += size)
-        if (mlm__utf8_decode(at, end, &size) == MLM__UTF8_INVALID)
+    for (size_t size; at < end; at += size) {
+        if (is_ascii(at, end))
+            size = sizeof(uint64_t);
+        else if (mlm__utf8_decode(at, end, &size) == MLM__UTF8_INVALID)
             invalid += (int64_t)size;
+    }
     return invalid;
 }
 

@@ -14,7 +14,7 @@
    there; adding to the counts is for one thread, in the order of the text. A piece without spaces
    to cut at may be longer, but beyond LONGEST_PIECE it needs no room for found words: one thread
    counts them as it goes. */
-enum { PIECE = 1 << 15, LONGEST_PIECE = 4 * PIECE, ROUND_PIECES = 16, RECENT = 1 << 12 };
+enum { PIECE = 1 << 16, LONGEST_PIECE = 4 * PIECE, ROUND_PIECES = 8, RECENT = 1 << 13 };
 
 typedef struct found_word {
     uint32_t begin, length, hash; /* begin in the piece's bytes */
