@@ -14,7 +14,7 @@
    there; adding to the counts is for one thread, in the order of the text. A piece without spaces
    to cut at may be longer, but beyond LONGEST_PIECE it needs no room for found words: one thread
    counts them as it goes. */
-enum { PIECE = 1 << 16, LONGEST_PIECE = 4 * PIECE, ROUND_PIECES = 8, RECENT = 1 << 13 };
+enum { PIECE = 1 << 16, LONGEST_PIECE = 4 * PIECE, ROUND_PIECES = 8, RECENT = 1 << 13, AHEAD = 8 };
 
 typedef struct found_word {
     uint32_t begin, length, hash; /* begin in the piece's bytes */
@@ -108,9 +108,12 @@ static mlm_status finish_round(counting *c)
     for (size_t i = 0; i < c->piece_count; i++) {
         const uint8_t *bytes = c->bytes + MLM__NORMALIZED_GROWTH * c->pieces[i].room;
         const found_word *found = c->found + c->pieces[i].room;
-        for (size_t w = 0; w < c->pieces[i].count; w++)
+        for (size_t w = 0; w < c->pieces[i].count; w++) {
+            if (w + AHEAD < c->pieces[i].count)
+                mlm__word_counts_prefetch(c->counts, found[w + AHEAD].hash);
             MLM__TRY(mlm__word_counts_add(c->runtime, c->counts, bytes + found[w].begin,
                 found[w].length, found[w].hash, found[w].count));
+        }
     }
     c->piece_count = 0;
     return MLM_OK;

@@ -24,6 +24,13 @@ typedef struct mlm__word_counts {
 mlm_status mlm__word_counts_add(mlm_runtime *runtime, mlm__word_counts *counts,
     const uint8_t *bytes, uint32_t length, uint32_t hash, int64_t times);
 
+/* Fetches into the cache where a word that is added soon belongs. */
+static inline void mlm__word_counts_prefetch(const mlm__word_counts *counts, uint32_t hash)
+{
+    if (counts->slots)
+        __builtin_prefetch(&counts->slots[hash & (counts->slot_count - 1)]);
+}
+
 /* Where there are more than most words, above 0, forgets the rarest until most are left; of equally
    rare ones those that were added first. */
 void mlm__word_counts_keep(mlm__word_counts *counts, size_t most);
