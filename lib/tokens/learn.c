@@ -1,5 +1,6 @@
 #include "tokens/learn.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,17 @@ static mlm_status add_letter(
     return mlm__token_table_add(runtime, table, text, length, id);
 }
 
-/* All but the limit most frequent letters get a count of 0. Among equally frequent ones the lower code points stay. */
-static mlm_status limit_letters(mlm_runtime *runtime, int64_t *letters, size_t codes, size_t limit)
+static bool is_token(const mlm__token_table *table, int32_t code)
+{
+    char text[4];
+    size_t length = mlm__utf8_encode(code, (uint8_t *)text);
+    return mlm__token_table_find(table, text, length) >= 0;
+}
+
+/* All but the limit most frequent letters get a count of 0, if they are not special tokens. Among
+   equally frequent ones the lower code points stay. */
+static mlm_status limit_letters(mlm_runtime *runtime, const mlm__token_table *table,
+    int64_t *letters, size_t codes, size_t limit)
 {
     size_t count = 0;
     for (size_t code = 0; code < codes; code++)
@@ -75,7 +85,8 @@ static mlm_status limit_letters(mlm_runtime *runtime, int64_t *letters, size_t c
             sorted[count++] = (letter){(int32_t)code, letters[code]};
     qsort(sorted, count, sizeof *sorted, by_count);
     for (size_t i = limit; i < count; i++)
-        letters[sorted[i].code] = 0;
+        if (!is_token(table, sorted[i].code))
+            letters[sorted[i].code] = 0;
     mlm__free(runtime, sorted);
     return MLM_OK;
 }
@@ -114,7 +125,7 @@ static mlm_status choose_letters(mlm_runtime *runtime, const mlm__word_counts *c
     if (!letters)
         return MLM_ERR_MEMORY;
     count_letters(counts, letters);
-    mlm_status status = limit_letters(runtime, letters, codes, limit);
+    mlm_status status = limit_letters(runtime, table, letters, codes, limit);
     if (status == MLM_OK)
         status = add_letters(runtime, counts, letters, codes, ids, table);
     mlm__free(runtime, letters);

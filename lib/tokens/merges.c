@@ -14,7 +14,7 @@
 typedef struct pair {
     int32_t left, right;
     int64_t count;
-    size_t places;        /* first of its words in merger.places */
+    size_t places; /* first of its words in merger.places; until they are listed: the last + 1 */
     uint32_t place_count; /* 0 when they are no longer needed */
 } pair;
 
@@ -185,6 +185,16 @@ static mlm_status begin_lists(merger *m)
     return MLM_OK;
 }
 
+/* Counts a word, once, as one that the pair is in; whether it was counted now. */
+static bool count_place(pair *p, size_t word)
+{
+    if (p->places == word + 1)
+        return false;
+    p->places = word + 1;
+    p->place_count++;
+    return true;
+}
+
 static void list_place(merger *m, int32_t index, uint32_t word)
 {
     pair *p = &m->pairs[index];
@@ -202,7 +212,7 @@ static mlm_status count_pairs(merger *m)
             int32_t index = -1;
             MLM__TRY(find_pair(m, symbols[i - 1], symbols[i], &index));
             m->pairs[index].count += words->words[w].count;
-            m->pairs[index].place_count++;
+            count_place(&m->pairs[index], w);
         }
     }
     MLM__TRY(begin_lists(m));
@@ -222,7 +232,8 @@ static mlm_status meet(merger *m, int32_t left, int32_t right, uint32_t word, in
     MLM__TRY(find_pair(m, left, right, &index));
     assert((size_t)index >= m->old_pairs);
     m->pairs[index].count += count;
-    m->pairs[index].place_count++;
+    if (!count_place(&m->pairs[index], word))
+        return MLM_OK;
     MLM__TRY(mlm__grow(
         m->runtime, &m->meetings, &m->meeting_capacity, m->meeting_count + 1, sizeof *m->meetings));
     m->meetings[m->meeting_count++] = (meeting){index, word};

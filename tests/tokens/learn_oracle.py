@@ -10,14 +10,16 @@ import unicodedata
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def letters_of(counts, limit_alphabet):
-    """The tokens of the alphabet in the order of their ids."""
+def letters_of(counts, limit_alphabet, special=SPECIAL):
+    """The tokens of the alphabet in the order of their ids. A letter that is a special token stays."""
     letters = collections.Counter()
     for word, count in counts.items():
         for letter in word:
             letters[letter] += count
-    kept = sorted(sorted(letters, key=lambda c: (-letters[c], c))[:limit_alphabet])
-    return kept + ["##" + c for c in sorted({c for word in counts for c in word[1:]} & set(kept))]
+    kept = set(sorted(letters, key=lambda c: (-letters[c], c))[:limit_alphabet])
+    kept |= set(letters) & set(special)
+    further = {c for word in counts for c in word[1:]} & kept
+    return sorted(kept) + ["##" + c for c in sorted(further)]
 
 
 def split(word, tokens):
@@ -35,7 +37,7 @@ def merge(pieces, pair):
 def learn(counts, vocab_size, min_frequency=2, limit_alphabet=1000, special=SPECIAL, ties=None):
     """counts: how often each word occurs. The tokens in the order of their ids. Pairs that were
     chosen among equally frequent ones are appended to ties."""
-    tokens = dict.fromkeys([*special, *letters_of(counts, limit_alphabet)])
+    tokens = dict.fromkeys([*special, *letters_of(counts, limit_alphabet, special)])
     words = [(split(word, tokens), count) for word, count in counts.items()]
     while len(tokens) < vocab_size:
         pairs = collections.Counter()
