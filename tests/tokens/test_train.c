@@ -222,6 +222,15 @@ START_TEST(test_special_tokens)
     assert_ok(mlm_tokenizer_encode(tokenizer, "[GENE]", 6, NULL, ids, NULL, 3, &count));
     ck_assert(count == 3 && ids[0] == 2 && ids[1] == 5 && ids[2] == 1);
     mlm_tokenizer_free(tokenizer);
+    static const char *const with_letter[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "b"};
+    options.special_tokens = with_letter;
+    options.limit_alphabet = 1;
+    f.at = 0;
+    assert_ok(mlm_tokenizer_train(NULL, read_feed, &f, &options, NULL, &tokenizer));
+    ck_assert_int_ge(mlm_tokenizer_id(tokenizer, "##b"), 0); /* kept beside the one letter */
+    ck_assert_int_lt(mlm_tokenizer_id(tokenizer, "##n"), 0);
+    mlm_tokenizer_free(tokenizer);
+    options.special_tokens = special;
     options.special_count = 4;
     assert_error(mlm_tokenizer_train(NULL, read_feed, &f, &options, NULL, &tokenizer),
         MLM_ERR_ARGUMENT, "special_tokens has no [PAD]");
