@@ -163,8 +163,7 @@ START_TEST(test_rare_words_are_dropped)
 }
 END_TEST
 
-/* 5 MB of 400,000 distinct words: what is dropped depends on the text alone, and the memory that
-   words take does not grow beyond the limit. */
+/* 5 MB with far more distinct words than are kept. */
 START_TEST(test_dropping_depends_on_the_text_alone)
 {
     enum { SIZE = 5 << 20, MAX_WORDS = 20000 };
@@ -203,6 +202,28 @@ START_TEST(test_dropping_depends_on_the_text_alone)
     }
     mlm_tokenizer_free(first);
     free(text);
+}
+END_TEST
+
+/* The most memory that learning from some megabytes of the text takes. */
+static int64_t peak_of(size_t megabytes)
+{
+    mlm_runtime *runtime = runtime_of(2);
+    feed f = {learned_text, sizeof learned_text - 1, 0, 4096,
+        (megabytes << 20) / (sizeof learned_text - 1)};
+    mlm_tokenizer *tokenizer;
+    assert_ok(mlm_tokenizer_train(runtime, read_feed, &f, NULL, NULL, &tokenizer));
+    mlm_tokenizer_free(tokenizer);
+    int64_t peak;
+    mlm_runtime_memory(runtime, NULL, &peak);
+    mlm_runtime_free(runtime);
+    return peak;
+}
+
+START_TEST(test_memory_does_not_grow_with_the_text)
+{
+    int64_t peak = peak_of(3);
+    ck_assert_int_le(peak_of(12), peak + peak / 100);
 }
 END_TEST
 
@@ -450,6 +471,7 @@ Suite *train_suite(void)
     tcase_add_test(tests, test_a_line_without_spaces);
     tcase_add_test(tests, test_rare_words_are_dropped);
     tcase_add_test(tests, test_dropping_depends_on_the_text_alone);
+    tcase_add_test(tests, test_memory_does_not_grow_with_the_text);
     tcase_add_test(tests, test_stopped_while_reading_and_while_learning);
     tcase_add_test(tests, test_a_read_error_leaves_nothing);
     tcase_add_test(tests, test_killed_it_leaves_no_part_of_a_directory);
