@@ -91,21 +91,34 @@ typedef struct left {
     size_t row_step, k_step;
 } left;
 
+/* Loops over a tile are unrolled at any level of optimisation, so that sums stay in registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
+
 /* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole has
    fewer columns than a panel. */
 static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, size_t columns,
     size_t k, left a, const element *b, float alpha, bool add, float *c, size_t ldc)
 {
     vector sum[ROWS][VECTORS];
-    for (size_t i = 0; i < rows; i++)
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
         for (size_t j = 0; j < VECTORS; j++)
             sum[i][j] = (vector){0};
+    }
     for (size_t l = 0; l < k; l++) {
         vector right[VECTORS];
+        UNROLLED
         for (size_t j = 0; j < VECTORS; j++)
             memcpy(&right[j], b + l * PANEL + j * LANES, sizeof right[j]);
+        UNROLLED
         for (size_t i = 0; i < rows; i++) {
             const vector number = spread(a.data + i * a.row_step + l * a.k_step);
+            UNROLLED
             for (size_t j = 0; j < VECTORS; j++)
                 sum[i][j] = multiply_add(sum[i][j], number, right[j]);
         }
@@ -116,11 +129,14 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
     if (!whole && add)
         for (size_t i = 0; i < rows; i++)
             memcpy(edge + i * PANEL, c + i * ldc, columns * sizeof *c);
-    for (size_t i = 0; i < rows; i++)
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        UNROLLED
         for (size_t j = 0; j < VECTORS; j++) {
             loose_vector *at = (loose_vector *)(to + i * step + j * LANES);
             *at = add ? alpha * sum[i][j] + *at : alpha * sum[i][j];
         }
+    }
     for (size_t i = 0; i < rows && !whole; i++)
         memcpy(c + i * ldc, edge + i * PANEL, columns * sizeof *c);
 }
