@@ -1,4 +1,5 @@
-"""Errors against PyTorch in float64, beside those of PyTorch in float32, on the same models and inputs.
+"""Errors against PyTorch in float64, beside those of PyTorch in float32, or in bf16 under autocast, on the
+same models and inputs.
 
 Outputs are compared by the largest error over the batches of a case, gradients tensor by tensor by the
 relative error in 2-norm, of which the median over the batches counts: in some batch a unit of ReLU lies
@@ -48,7 +49,7 @@ class Inputs:
         self.follows = draw(len(lengths), 2)
 
 
-def theirs(model, inputs, dtype):
+def theirs(model, inputs, dtype, bf16=False):
     """Outputs and gradients by name, in float64."""
     model = model.to(dtype).train()
     model.zero_grad()
@@ -56,9 +57,10 @@ def theirs(model, inputs, dtype):
     outputs = {}
     handle = model.bert.pooler.register_forward_hook(
         lambda module, given, made: outputs.update({"pooled output": made}))
-    out = model(input_ids=ids, attention_mask=mask, token_type_ids=padded(inputs.types)[0],
-                labels=padded(inputs.labels, -100)[0],
-                next_sentence_label=torch.tensor(inputs.follows), output_hidden_states=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        out = model(input_ids=ids, attention_mask=mask, token_type_ids=padded(inputs.types)[0],
+                    labels=padded(inputs.labels, -100)[0],
+                    next_sentence_label=torch.tensor(inputs.follows), output_hidden_states=True)
     out.loss.backward()
     handle.remove()
     real = mask.bool()
@@ -77,9 +79,10 @@ def filled(rows, columns, call):
     return values.double()
 
 
-def ours(directory, inputs, config):
+def ours(directory, inputs, config, bf16=False):
     V, H, L = config.vocab_size, config.hidden_size, config.num_hidden_layers
-    encoder = mlm.load_encoder(None, directory)
+    encoder = mlm.load_encoder(
+        None, directory, mlm.EncoderOptions(precision=mlm.BF16 if bf16 else mlm.F32))
     batch = mlm.make_batch(inputs.ids, inputs.labels)
     batch.token_type_ids = mlm.int32(i for types in inputs.types for i in types)
     batch.sentence_labels = mlm.int32(inputs.follows)
@@ -106,14 +109,15 @@ def ours(directory, inputs, config):
     return outputs, gradients
 
 
-def errors_of(batches, folder):
+def errors_of(batches, folder, bf16):
     """batches: models and their Inputs. Gives name: [our error, PyTorch's], of outputs and of gradients;
     and the key biases' sizes."""
     largest, relative = defaultdict(lambda: [0.0, 0.0]), defaultdict(lambda: ([], []))
     key_bias = [0.0, 0.0]
     for model, inputs in batches:
         model.float().save_pretrained(folder)
-        mine, single = ours(folder, inputs, model.config), theirs(model, inputs, torch.float32)
+        mine = ours(folder, inputs, model.config, bf16)
+        single = theirs(model, inputs, torch.float32, bf16)
         true = theirs(model, inputs, torch.float64)
         for who, (outputs, gradients) in enumerate((mine, single)):
             for name, value in true[0].items():
@@ -146,8 +150,8 @@ def report(case, what, errors):
           f"median ratio {statistics.median(ratios.values()):.2f}")
 
 
-def compare(case, batches, folder):
-    outputs, gradients, key_bias = errors_of(batches, folder)
+def compare(case, batches, folder, bf16=False):
+    outputs, gradients, key_bias = errors_of(batches, folder, bf16)
     report(case, "outputs", outputs)
     report(case, "gradients", gradients)
     check(f"{case}: key.bias", key_bias[0] < KEY_BIAS,

@@ -45,4 +45,9 @@ with tempfile.TemporaryDirectory() as folder:
         more = {"tie_word_embeddings": False} if case == "untied" else {}
         compare(case, ((model_of(*shape, seed, **more), Inputs(lengths, shape[0], 100 + seed))
                        for seed, lengths in enumerate(batches)), folder)
+    # Where the CPU has no bf16, ours are those of fp32.
+    for case in ("odd widths, silu", "mini, tanh", "deep", "base"):
+        *shape, batches = CASES[case]
+        compare(f"{case}, bf16", ((model_of(*shape, seed), Inputs(lengths, shape[0], 100 + seed))
+                                  for seed, lengths in enumerate(batches)), folder, bf16=True)
 finish()
