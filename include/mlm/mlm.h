@@ -164,7 +164,7 @@ typedef struct mlm_tokenizer_options {
     int32_t handle_chinese_chars; /* 0, 1                                            */
     int32_t clean_text;           /* 0, 1                                            */
     int32_t max_input_chars_per_word; /* a longer word is [UNK]; profiles: 100, 200  */
-    int32_t split_special_tokens; /* 1: "[MASK]" in a text is just text; default 0   */
+    int32_t split_special_tokens; /* 1, here or in the file: "[MASK]" is text; default 0 */
 } mlm_tokenizer_options;
 
 typedef struct mlm_vocab_options {

@@ -84,6 +84,7 @@ static mlm_status build(
         .tokens = tokens,
         .count = count,
         .added = {.count = tokenizer->added.count, .tokens = tokenizer->added.tokens},
+        .only_listed = true,
     };
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++)
         parts.special[i].content = vocabulary->tokens[tokenizer->special[i]];

@@ -22,6 +22,8 @@ mlm_status mlm__added_list_add(
         list->tokens[list->count++] = *token;
         return MLM_OK;
     }
+    list->tokens[index].named |= token->named;
+    list->tokens[index].special |= token->named;
     int32_t *id = &list->tokens[index].id;
     if (*id == MLM__NEXT_ID)
         *id = token->id;

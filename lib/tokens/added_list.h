@@ -17,7 +17,8 @@ enum {
 };
 
 /* Appends a token; the content is not copied. Empty ones are passed over, and of equal ones the
-   first counts, as in tokenizers, but that it takes an id from the second. MLM_ERR_FORMAT: equal ones with different ids, too long, no UTF-8. */
+   first counts, as in tokenizers, but that it takes an id from the second and becomes special when
+   that is named. MLM_ERR_FORMAT: equal ones with different ids, too long, no UTF-8. */
 mlm_status mlm__added_list_add(
     mlm_runtime *runtime, mlm__added_list *list, const mlm__added_token *token);
 

@@ -79,9 +79,7 @@ mlm_status mlm_tokenizer_decode(const mlm_tokenizer *tokenizer, const int32_t *i
     size_t need = 0;
     bool first = true;
     for (size_t i = 0; i < count; i++) {
-        /* [UNK] is special here, as tokenizers has it among the added tokens. */
-        if (flags & MLM_DECODE_SKIP_SPECIAL && (tokenizer->flags[ids[i]] & MLM__TOKEN_SPECIAL ||
-                                                   ids[i] == tokenizer->special[MLM_TOKEN_UNK]))
+        if (flags & MLM_DECODE_SKIP_SPECIAL && tokenizer->flags[ids[i]] & MLM__TOKEN_ADDED_SPECIAL)
             continue;
         size_t size = text_of(tokenizer, ids[i], first, room);
         first = false;

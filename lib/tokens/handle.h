@@ -66,6 +66,7 @@ typedef struct mlm__tokenizer_parts {
     /* What transformers would do with a tokenizer.json beside: as_is, take it as it is; else make its
        BertTokenizer from the vocabulary alone, with the added tokens unless has_added. */
     bool as_is, has_added;
+    bool only_listed; /* special ones are added tokens only where added has them */
 } mlm__tokenizer_parts;
 
 /* A caller's options, checked, as far as they are given; -1 elsewhere. */

@@ -10,6 +10,23 @@ static const char *special_name(const mlm_tokenizer *tokenizer, int32_t which)
     return tokenizer->vocabulary.tokens[tokenizer->special[which]];
 }
 
+/* The name of one of the five that is an added token; NULL where it is not, since transformers adds
+   what these files name. */
+static const char *added_name(const mlm_tokenizer *tokenizer, int32_t which)
+{
+    const char *name = special_name(tokenizer, which);
+    return mlm__added_tokens_find(&tokenizer->added, name) ? name : NULL;
+}
+
+static bool all_added(const mlm_tokenizer *tokenizer)
+{
+    for (int32_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
+        if (!added_name(tokenizer, i))
+            return false;
+    }
+    return true;
+}
+
 /* null where it follows lowercase, as in the references. */
 static json_t *strip_accents(const mlm_tokenizer *tokenizer)
 {
@@ -86,17 +103,20 @@ static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
 {
     const mlm_tokenizer_options *options = &tokenizer->options;
     bool usual = options->profile == MLM_PROFILE_HF && options->clean_text &&
-                 options->max_input_chars_per_word == 100;
-    json_t *root = json_pack("{s:s, s:b, s:s, s:s, s:s, s:o, s:b, s:s, s:s}", "cls_token",
-        special_name(tokenizer, MLM_TOKEN_CLS), "do_lower_case", options->lowercase, "mask_token",
-        special_name(tokenizer, MLM_TOKEN_MASK), "pad_token",
-        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token", special_name(tokenizer, MLM_TOKEN_SEP),
-        "strip_accents", strip_accents(tokenizer), "tokenize_chinese_chars",
-        options->handle_chinese_chars, "tokenizer_class",
-        usual ? "BertTokenizer" : "PreTrainedTokenizerFast", "unk_token",
-        special_name(tokenizer, MLM_TOKEN_UNK));
-    if (root && options->profile == MLM_PROFILE_GOOGLE &&
-        json_object_set_new(root, "mlm_profile", json_string("google")) != 0) {
+                 options->max_input_chars_per_word == 100 && all_added(tokenizer);
+    json_t *root = json_pack("{s:s*, s:b, s:s*, s:s*, s:s*, s:o, s:b, s:s, s:s*}", "cls_token",
+        added_name(tokenizer, MLM_TOKEN_CLS), "do_lower_case", options->lowercase, "mask_token",
+        added_name(tokenizer, MLM_TOKEN_MASK), "pad_token", added_name(tokenizer, MLM_TOKEN_PAD),
+        "sep_token", added_name(tokenizer, MLM_TOKEN_SEP), "strip_accents",
+        strip_accents(tokenizer), "tokenize_chinese_chars", options->handle_chinese_chars,
+        "tokenizer_class", usual ? "BertTokenizer" : "PreTrainedTokenizerFast", "unk_token",
+        added_name(tokenizer, MLM_TOKEN_UNK));
+    int failed = 0;
+    if (root && options->profile == MLM_PROFILE_GOOGLE)
+        failed |= json_object_set_new(root, "mlm_profile", json_string("google"));
+    if (root && options->split_special_tokens)
+        failed |= json_object_set_new(root, "split_special_tokens", json_true());
+    if (failed) {
         json_decref(root);
         return NULL;
     }
@@ -105,11 +125,10 @@ static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
 
 static json_t *special_tokens_map(const mlm_tokenizer *tokenizer)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "cls_token",
-        special_name(tokenizer, MLM_TOKEN_CLS), "mask_token",
-        special_name(tokenizer, MLM_TOKEN_MASK), "pad_token",
-        special_name(tokenizer, MLM_TOKEN_PAD), "sep_token", special_name(tokenizer, MLM_TOKEN_SEP),
-        "unk_token", special_name(tokenizer, MLM_TOKEN_UNK));
+    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}", "cls_token",
+        added_name(tokenizer, MLM_TOKEN_CLS), "mask_token", added_name(tokenizer, MLM_TOKEN_MASK),
+        "pad_token", added_name(tokenizer, MLM_TOKEN_PAD), "sep_token",
+        added_name(tokenizer, MLM_TOKEN_SEP), "unk_token", added_name(tokenizer, MLM_TOKEN_UNK));
 }
 
 static mlm_status write_json(mlm__directory *directory, const char *name, json_t *root)

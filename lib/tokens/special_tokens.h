@@ -13,6 +13,7 @@ typedef struct mlm__added_token {
     bool lstrip, rstrip; /* takes the white space before, after */
     bool normalized;     /* is looked for in the normalised text, normalised itself */
     bool special;
+    bool named; /* a file says what it is for, which makes an equal token special too */
 } mlm__added_token;
 
 typedef struct mlm__added_tokens {

@@ -80,7 +80,7 @@ static const char *special_name(const mlm__tokenizer_parts *parts, size_t i)
     return parts->special[i].content ? parts->special[i].content : mlm__special_names[i];
 }
 
-/* The added tokens of parts and the five, which must have an id already. */
+/* The added tokens of parts and, unless only_listed, the five, which must have an id already. */
 static mlm_status gather_added(
     mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *parts, mlm__added_list *list)
 {
@@ -91,12 +91,13 @@ static mlm_status gather_added(
         mlm__added_token token = parts->special[i];
         token.content = special_name(parts, i);
         token.id = MLM__NEXT_ID;
-        token.special = true;
+        token.special = token.named = true;
         size_t length = strlen(token.content);
         if (mlm__trie_find(&vocabulary->trie, (const uint8_t *)token.content, length) < 0 &&
             mlm__token_table_find(&list->contents, token.content, length) < 0)
             return mlm__error(MLM_ERR_FORMAT, "special token %s is missing", token.content);
-        MLM__TRY(mlm__added_list_add(tokenizer->runtime, list, &token));
+        if (!parts->only_listed)
+            MLM__TRY(mlm__added_list_add(tokenizer->runtime, list, &token));
     }
     return mlm__added_list_number(list, &vocabulary->trie, vocabulary->model_count);
 }
@@ -137,7 +138,8 @@ static mlm_status set_flags(mlm_tokenizer *tokenizer)
         tokenizer->flags[tokenizer->special[i]] |= MLM__TOKEN_SPECIAL;
     for (size_t a = 0; a < tokenizer->added.count; a++) {
         if (tokenizer->added.tokens[a].special)
-            tokenizer->flags[tokenizer->added.tokens[a].id] |= MLM__TOKEN_SPECIAL;
+            tokenizer->flags[tokenizer->added.tokens[a].id] |=
+                MLM__TOKEN_SPECIAL | MLM__TOKEN_ADDED_SPECIAL;
     }
     tokenizer->flags[tokenizer->special[MLM_TOKEN_UNK]] &= (uint8_t)~MLM__TOKEN_SPECIAL;
     return MLM_OK;

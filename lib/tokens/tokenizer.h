@@ -11,8 +11,9 @@
 mlm_tokenizer *mlm__tokenizer_retain(mlm_tokenizer *tokenizer);
 
 enum {
-    MLM__TOKEN_SPECIAL = 1,   /* [CLS] [SEP] [PAD] [MASK] and added special tokens; not [UNK] */
-    MLM__TOKEN_CONTINUES = 2, /* "##" pieces: they continue the word before them */
+    MLM__TOKEN_SPECIAL = 1,       /* [CLS] [SEP] [PAD] [MASK] and added special tokens; not [UNK] */
+    MLM__TOKEN_CONTINUES = 2,     /* "##" pieces: they continue the word before them */
+    MLM__TOKEN_ADDED_SPECIAL = 4, /* decoding leaves it out; of BERT's five those that are added */
 };
 /* [V], a combination of the above for each id. */
 const uint8_t *mlm__tokenizer_flags(const mlm_tokenizer *tokenizer);

@@ -73,6 +73,9 @@ static mlm_status read_options(content *c)
         return mlm__error(MLM_ERR_UNSUPPORTED, "%s: mlm_profile is '%s'", path, profile);
     if (profile && options->profile == -1)
         options->profile = strcmp(profile, "hf") == 0 ? MLM_PROFILE_HF : MLM_PROFILE_GOOGLE;
+    bool split = false;
+    MLM__TRY(mlm__json_bool(root, "split_special_tokens", path, &split));
+    options->split_special_tokens |= split;
     if (c->parts.as_is)
         return MLM_OK;
     MLM__TRY(mlm__tokenizer_read_flag(root, "do_lower_case", path, &options->lowercase));
@@ -92,13 +95,14 @@ static mlm_status read_special(const json_t *given, const char *path, mlm__added
     return MLM_OK;
 }
 
+static const char *const name_members[MLM__SPECIAL_COUNT] = {
+    "pad_token", "unk_token", "cls_token", "sep_token", "mask_token"};
+
 /* The names of BERT's five that a file gives, unless another did before. */
 static mlm_status read_names(content *c, int32_t file)
 {
-    static const char *const members[MLM__SPECIAL_COUNT] = {
-        "pad_token", "unk_token", "cls_token", "sep_token", "mask_token"};
     for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
-        const json_t *given = json_object_get(c->roots[file], members[i]);
+        const json_t *given = json_object_get(c->roots[file], name_members[i]);
         if (given && !json_is_null(given) && !c->parts.special[i].content)
             MLM__TRY(read_special(given, c->paths[file], &c->parts.special[i]));
     }
@@ -111,20 +115,69 @@ static mlm_status add(content *c, int32_t file, const mlm__added_token *token)
     return status == MLM_ERR_FORMAT ? mlm__error_in(status, c->paths[file]) : status;
 }
 
-/* Special tokens besides the five; what has no id yet gets one behind all others. */
-static mlm_status read_further(content *c, int32_t file)
+/* A special token without an id, which gets one behind all others. */
+static mlm_status add_special(content *c, int32_t file, const json_t *given, bool named)
 {
-    static const char *const members[] = {"extra_special_tokens", "additional_special_tokens"};
-    for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
-        const json_t *array = json_object_get(c->roots[file], members[m]), *given;
-        size_t index;
-        json_array_foreach (array, index, given) {
-            mlm__added_token token;
-            MLM__TRY(read_special(given, c->paths[file], &token));
-            MLM__TRY(add(c, file, &token));
+    mlm__added_token token;
+    MLM__TRY(read_special(given, c->paths[file], &token));
+    token.named = named;
+    return add(c, file, &token);
+}
+
+/* An array of them, or an object from names to them. */
+static mlm_status add_specials(content *c, int32_t file, json_t *given)
+{
+    const char *key;
+    json_t *item;
+    size_t index;
+    json_array_foreach (given, index, item)
+        MLM__TRY(add_special(c, file, item, false));
+    json_object_foreach (given, key, item)
+        MLM__TRY(add_special(c, file, item, true));
+    return MLM_OK;
+}
+
+/* Whether a member names a special token that is none of BERT's five: "bos_token", "eos_token", which
+   are usual, or others such as "image_token". */
+static bool is_other_name(const char *key, bool usual)
+{
+    size_t length = strlen(key), end = strlen("_token");
+    for (size_t i = 0; i < MLM__SPECIAL_COUNT; i++) {
+        if (strcmp(key, name_members[i]) == 0)
+            return false;
+    }
+    return length > end && strcmp(key + length - end, "_token") == 0 &&
+           (strcmp(key, "bos_token") == 0 || strcmp(key, "eos_token") == 0) == usual;
+}
+
+/* Other names, unless the file that goes before has them; the usual ones first. */
+static mlm_status read_other_names(content *c, int32_t file, const json_t *before)
+{
+    const char *key;
+    json_t *given;
+    for (int32_t usual = 1; usual >= 0; usual--) {
+        json_object_foreach (c->roots[file], key, given) {
+            if (is_other_name(key, usual) && (json_is_string(given) || json_is_object(given)) &&
+                !json_object_get(before, key))
+                MLM__TRY(add_special(c, file, given, true));
         }
     }
     return MLM_OK;
+}
+
+/* Lists of special tokens. The one of tokenizer_config.json has two names, of which the first goes
+   before; the map adds to it under the first. */
+static mlm_status read_lists(content *c, const json_t *map)
+{
+    static const char first[] = "extra_special_tokens", second[] = "additional_special_tokens";
+    json_t *list = json_object_get(c->roots[CONFIG], first);
+    if (!list)
+        list = json_object_get(c->roots[CONFIG], second);
+    MLM__TRY(add_specials(c, CONFIG, list));
+    MLM__TRY(add_specials(c, MAP, json_object_get(map, first)));
+    return (list && !json_is_object(list)) || json_object_get(map, first)
+               ? MLM_OK
+               : add_specials(c, MAP, json_object_get(map, second));
 }
 
 /* "added_tokens_decoder": {"30522": {"content": "x", ...}, ...} of tokenizer_config.json. */
@@ -170,15 +223,18 @@ static mlm_status read_added(content *c)
 static mlm_status read_tokens(content *c)
 {
     json_t *decoder = json_object_get(c->roots[CONFIG], "added_tokens_decoder");
+    const json_t *map = c->roots[MAP];
     if (json_is_object(decoder)) {
         c->parts.has_added = true;
+        map = NULL;
         MLM__TRY(read_decoder(c, decoder));
     } else {
         MLM__TRY(read_names(c, MAP));
-        MLM__TRY(read_further(c, MAP));
+        MLM__TRY(read_other_names(c, MAP, NULL));
     }
     MLM__TRY(read_names(c, CONFIG));
-    MLM__TRY(read_further(c, CONFIG));
+    MLM__TRY(read_other_names(c, CONFIG, map));
+    MLM__TRY(read_lists(c, map));
     return c->parts.has_added ? MLM_OK : read_added(c);
 }
 

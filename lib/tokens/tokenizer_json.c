@@ -140,16 +140,26 @@ mlm_status mlm__added_token_read(const json_t *given, const char *path, mlm__add
     return mlm__json_bool(given, "normalized", path, &out->normalized);
 }
 
-/* Names that tokenizer_config.json has for what the file calls otherwise are special too. */
+/* Beside a tokenizer.json that is taken as it is, the names in tokenizer_config.json are special. */
 static mlm_status add_named(const reader *r, mlm__added_list *list)
 {
     for (size_t i = 0; r->parts.as_is && i < MLM__SPECIAL_COUNT; i++) {
         mlm__added_token token = r->named[i];
-        token.special = true;
+        token.special = token.named = true;
         token.id = MLM__NEXT_ID;
-        const char *taken = r->parts.special[i].content;
-        if (token.content && (!taken || strcmp(token.content, taken) != 0))
+        if (token.content)
             MLM__TRY(mlm__added_list_add(r->runtime, list, &token));
+    }
+    return MLM_OK;
+}
+
+/* The added tokens that parts has already and that have an id, or have none. */
+static mlm_status add_given(const reader *r, mlm__added_list *list, bool with_id)
+{
+    for (size_t a = 0; a < r->parts.added.count; a++) {
+        const mlm__added_token *token = &r->parts.added.tokens[a];
+        if ((token->id != MLM__NEXT_ID) == with_id)
+            MLM__TRY(mlm__added_list_add(r->runtime, list, token));
     }
     return MLM_OK;
 }
@@ -176,9 +186,10 @@ static mlm_status read_added_tokens(reader *r, mlm__added_list *list)
         if (status != MLM_OK)
             return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
     }
-    for (size_t a = 0; a < r->parts.added.count; a++)
-        MLM__TRY(mlm__added_list_add(r->runtime, list, &r->parts.added.tokens[a]));
-    return add_named(r, list);
+    /* transformers adds those with an id before the names, and then the others. */
+    MLM__TRY(add_given(r, list, true));
+    MLM__TRY(add_named(r, list));
+    return add_given(r, list, false);
 }
 
 static mlm_status place(const reader *r, const char *token, int64_t id, size_t V)
@@ -241,6 +252,7 @@ static mlm_status build(reader *r, mlm__added_list *added, mlm_tokenizer **out)
     size_t which;
     MLM__TRY(read_added_tokens(r, added));
     r->parts.added = *added;
+    r->parts.only_listed = r->parts.as_is;
     mlm_status status = mlm__tokenizer_build(r->runtime, &r->parts, out, &which);
     return status == MLM_ERR_FORMAT ? mlm__error_in(status, r->path) : status;
 }

@@ -3,21 +3,18 @@
 The vocabulary has every code point, so no difference hides behind [UNK].
 """
 import codecs
-import ctypes
 import itertools
 import random
 import sys
 import unicodedata
-from ctypes import byref, c_int32, c_size_t
 
 import numpy
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from google_tokenization import Vocabulary, encode as google_encode
 from parity import check, finish, skip
-from tokenizer_texts import SPECIAL, code_points, create, data_texts, encode_batch, limit_texts, \
-    random_bytes, random_texts, vocabulary
-import mlm
+from tokenizer_texts import SPECIAL, code_points, create, data_texts, decode, encode_batch, \
+    limit_texts, random_bytes, random_texts, vocabulary
 
 HF, GOOGLE = range(2)
 TOKENS = vocabulary()
@@ -107,13 +104,6 @@ def invalid_bytes(theirs):
                     list(map(tuple, number.tolist())) != encoding.offsets:
                 wrong.append(text)
         report(f"hf, invalid UTF-8, clean_text {clean}", texts, wrong)
-
-
-def decode(tokenizer, ids, flags):
-    out, length = ctypes.create_string_buffer(16 * len(ids) + 64), c_size_t()
-    mlm.lib.mlm_tokenizer_decode(tokenizer, mlm.int32(ids), c_size_t(len(ids)), c_int32(flags), out,
-                                 c_size_t(len(out)), byref(length))
-    return out.raw[:length.value].decode()
 
 
 def decoding():

@@ -53,6 +53,14 @@ def code_points(size=512):
         yield " ".join(f"{chr(c)} x{chr(c)}y" for c in CODES[i:i + size])
 
 
+def decode(tokenizer, ids, flags):
+    """flags: 1 without special tokens, 2 cleaned up."""
+    out, length = ctypes.create_string_buffer(16 * len(ids) + 64), c_size_t()
+    mlm.lib.mlm_tokenizer_decode(tokenizer, mlm.int32(ids), c_size_t(len(ids)), c_int32(flags), out,
+                                 c_size_t(len(out)), byref(length))
+    return out.raw[:length.value].decode()
+
+
 def pools():
     span = lambda *ranges: [chr(c) for first, last in ranges for c in range(first, last + 1)]
     marks = span((0x300, 0x36F), (0x591, 0x5BD), (0x610, 0x61A), (0x64B, 0x65F), (0x900, 0x903),

@@ -6,7 +6,7 @@ enum { DIRECTORY_FILES = 3, DIRECTORY_TEXTS = 5, DIRECTORY_IDS = 24 };
 
 static const char *const directory_texts[] = {
     "The thes Th\303\251 \344\270\255\345\233\275 a",
-    "a [MASK] b",
+    "a [MASK] b[SEP]",
     "NewTok newtok zed Zed zeds",
     "foo bar a\001b",
     "xxx xyz",
@@ -28,7 +28,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -40,7 +40,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -54,7 +54,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -68,7 +68,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -82,7 +82,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -96,7 +96,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -110,7 +110,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -124,7 +124,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -136,7 +136,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 1, 1, 1, 1, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 1, 1, 1, 3, -1},
             {2, 1, 1, 3, -1},
@@ -150,7 +150,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 12, 12, 12, 12, 12, 3, -1},
             {2, 12, 13, 12, 3, -1},
             {2, 10, 11, 11, 12, 3, -1},
@@ -164,7 +164,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -176,7 +176,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 12, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 12, 12, 12, 12, 12, 3, -1},
             {2, 12, 13, 12, 3, -1},
             {2, 10, 11, 11, 12, 3, -1},
@@ -190,7 +190,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {12, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {12, 8, 4, 9, 3, -1},
+            {12, 8, 4, 9, 3, 3, -1},
             {12, 1, 1, 1, 1, 1, 3, -1},
             {12, 12, 13, 1, 3, -1},
             {12, 10, 11, 11, 1, 3, -1},
@@ -204,7 +204,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -218,7 +218,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {13, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {13, 8, 4, 9, 3, -1},
+            {13, 8, 4, 9, 3, 3, -1},
             {13, 1, 1, 1, 1, 1, 3, -1},
             {13, 12, 13, 1, 3, -1},
             {13, 10, 11, 11, 1, 3, -1},
@@ -234,7 +234,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 18, 20, 19, 9, 3, -1},
+            {2, 8, 18, 20, 19, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -250,7 +250,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -266,7 +266,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 13, -1},
-            {2, 8, 4, 9, 13, -1},
+            {2, 8, 4, 9, 18, 1, 19, 13, -1},
             {2, 1, 1, 1, 1, 1, 13, -1},
             {2, 12, 13, 1, 13, -1},
             {2, 10, 11, 11, 1, 13, -1},
@@ -282,7 +282,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 21, 22, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -298,7 +298,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 21, 21, 21, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -314,7 +314,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 21, 1, 21, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -328,7 +328,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 21, 1, 21, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -344,7 +344,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 21, 1, 21, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -358,7 +358,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 21, 22, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -372,7 +372,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 21, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -386,7 +386,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 21, 22, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -402,7 +402,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -416,8 +416,120 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 1, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"none listed",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 18, 1, 19, 9, 18, 1, 19, 3, -1},
+            {2, 1, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"one listed",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[{\042id\042:3,\042content\042:\042[SEP]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:21,\042content\042:\042NewTok\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:true,\042special\042:false}],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 18, 1, 19, 9, 3, 3, -1},
+            {2, 21, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"none listed, some named",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+            {"tokenizer_config.json",
+                "{\042mask_token\042:\042[MASK]\042,\042sep_token\042:\042bar\042}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 4, 9, 18, 1, 19, 3, -1},
+            {2, 1, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"none listed, one named with flags",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+            {"special_tokens_map.json",
+                "{\042mask_token\042:{\042content\042:\042[MASK]\042,\042lstrip\042:true,\042rstrip\042:true,\042single_word\042:false}}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 4, 9, 18, 1, 19, 3, -1},
+            {2, 1, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"names before further ones",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[{\042id\042:21,\042content\042:\042NewTok\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:true,\042special\042:false}],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+            {"tokenizer_config.json",
+                "{\042mask_token\042:\042newtok\042,\042extra_special_tokens\042:[\042zed\042]}"},
+        },
+        {
+            {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
+            {2, 8, 18, 1, 19, 9, 18, 1, 19, 3, -1},
+            {2, 21, 22, 23, 1, 23, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"special tokens are text",
+        {
+            {"tokenizer.json",
+                "{\042version\042:\0421.0\042,\042truncation\042:null,\042padding\042:null,\042added_tokens\042:[{\042id\042:0,\042content\042:\042[PAD]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:1,\042content\042:\042[UNK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:2,\042content\042:\042[CLS]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:3,\042content\042:\042[SEP]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:4,\042content\042:\042[MASK]\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:false,\042special\042:true},{\042id\042:21,\042content\042:\042NewTok\042,\042single_word\042:false,\042lstrip\042:false,\042rstrip\042:false,\042normalized\042:true,\042special\042:false}],\042normalizer\042:{\042type\042:\042BertNormalizer\042,\042clean_text\042:true,\042handle_chinese_chars\042:true,\042strip_accents\042:null,\042lowercase\042:false},\042pre_tokenizer\042:{\042type\042:\042BertPreTokenizer\042},\042post_processor\042:{\042type\042:\042TemplateProcessing\042,\042single\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}}],\042pair\042:[{\042SpecialToken\042:{\042id\042:\042[CLS]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042A\042,\042type_id\042:0}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:0}},{\042Sequence\042:{\042id\042:\042B\042,\042type_id\042:1}},{\042SpecialToken\042:{\042id\042:\042[SEP]\042,\042type_id\042:1}}],\042special_tokens\042:{\042[CLS]\042:{\042id\042:\042[CLS]\042,\042ids\042:[2],\042tokens\042:[\042[CLS]\042]},\042[SEP]\042:{\042id\042:\042[SEP]\042,\042ids\042:[3],\042tokens\042:[\042[SEP]\042]}}},\042decoder\042:{\042type\042:\042WordPiece\042,\042prefix\042:\042##\042,\042cleanup\042:true},\042model\042:{\042type\042:\042WordPiece\042,\042unk_token\042:\042[UNK]\042,\042continuing_subword_prefix\042:\042##\042,\042max_input_chars_per_word\042:100,\042vocab\042:{\042[PAD]\042:0,\042[UNK]\042:1,\042[CLS]\042:2,\042[SEP]\042:3,\042[MASK]\042:4,\042the\042:5,\042##s\042:6,\042The\042:7,\042a\042:8,\042b\042:9,\042x\042:10,\042##x\042:11,\042foo\042:12,\042bar\042:13,\042\134u00e9\042:14,\042e\042:15,\042\134u4e2d\042:16,\042\134u56fd\042:17,\042[\042:18,\042]\042:19,\042mask\042:20}}}"},
+            {"tokenizer_config.json",
+                "{\042tokenizer_class\042:\042BertTokenizer\042,\042split_special_tokens\042:true,\042bos_token\042:\042NewTok\042}"},
+        },
+        {
+            {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
+            {2, 8, 18, 20, 19, 9, 18, 1, 19, 3, -1},
+            {2, 1, 1, 1, 1, 1, 3, -1},
+            {2, 12, 13, 1, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"other names",
+        {
+            {"vocab.txt",
+                "[PAD]\012[UNK]\012[CLS]\012[SEP]\012[MASK]\012the\012##s\012The\012a\012b\012x\012##x\012foo\012bar\012\303\251\012e\012\344\270\255\012\345\233\275\012[\012]\012mask\012"},
+            {"special_tokens_map.json",
+                "{\042bos_token\042:\042foo\042,\042additional_special_tokens\042:[\042a\042]}"},
+            {"tokenizer_config.json",
+                "{\042tokenizer_class\042:\042BertTokenizer\042,\042bos_token\042:\042bar\042,\042image_token\042:\042zed\042,\042extra_special_tokens\042:{\042sound\042:\042newtok\042}}"},
+        },
+        {
+            {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
+            {2, 1, 22, 21, 1, 21, 1, 3, -1},
+            {2, 12, 9, 8, 1, 8, 9, 3, -1},
+            {2, 10, 11, 11, 1, 3, -1},
+        }},
+    {"lists of two names",
+        {
+            {"vocab.txt",
+                "[PAD]\012[UNK]\012[CLS]\012[SEP]\012[MASK]\012the\012##s\012The\012a\012b\012x\012##x\012foo\012bar\012\303\251\012e\012\344\270\255\012\345\233\275\012[\012]\012mask\012"},
+            {"special_tokens_map.json",
+                "{\042extra_special_tokens\042:[\042zed\042]}"},
+            {"tokenizer_config.json",
+                "{\042tokenizer_class\042:\042BertTokenizer\042,\042extra_special_tokens\042:[\042NewTok\042],\042additional_special_tokens\042:[\042foo\042]}"},
+        },
+        {
+            {2, 5, 5, 6, 5, 16, 17, 8, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
+            {2, 21, 1, 22, 1, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
         }},
@@ -430,7 +542,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {13, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {13, 8, 4, 9, 3, -1},
+            {13, 8, 4, 9, 3, 3, -1},
             {13, 1, 1, 1, 1, 1, 3, -1},
             {13, 12, 13, 1, 3, -1},
             {13, 10, 10, 10, 10, 1, 3, -1},
@@ -442,7 +554,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 1, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 22, 23, 1, 23, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -456,7 +568,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 5, 5, 6, 23, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 21, 22, 22, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},
@@ -470,7 +582,7 @@ static const directory_case directory_cases[] = {
         },
         {
             {2, 7, 5, 6, 23, 16, 17, 8, 3, -1},
-            {2, 8, 4, 9, 3, -1},
+            {2, 8, 4, 9, 3, 3, -1},
             {2, 21, 1, 22, 1, 22, 1, 3, -1},
             {2, 12, 13, 1, 3, -1},
             {2, 10, 11, 11, 1, 3, -1},

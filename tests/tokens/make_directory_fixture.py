@@ -18,7 +18,7 @@ transformers.logging.set_verbosity_error()
 
 TOKENS = ("[PAD] [UNK] [CLS] [SEP] [MASK] the ##s The a b x ##x foo bar é e 中 国 [ ] mask").split()
 LINES = "\n".join(TOKENS) + "\n"
-TEXTS = ["The thes Thé 中国 a", "a [MASK] b", "NewTok newtok zed Zed zeds", "foo bar a\x01b", "xxx xyz"]
+TEXTS = ["The thes Thé 中国 a", "a [MASK] b[SEP]", "NewTok newtok zed Zed zeds", "foo bar a\x01b", "xxx xyz"]
 BERT = {"tokenizer_class": "BertTokenizer"}
 
 
@@ -98,6 +98,21 @@ DIRECTORIES = {
     "added in tokenizer.json": {JSON: tokenizer_json(SPECIAL + [NEW, ZED]), CONFIG: BERT},
     "tokenizer.json before vocab.txt": {JSON: tokenizer_json(), CONFIG: BERT, VOCABULARY: "a\nb\n"},
     "none added": {JSON: tokenizer_json([]), CONFIG: BERT},
+    "none listed": {JSON: tokenizer_json([])},
+    "one listed": {JSON: tokenizer_json(SPECIAL[3:4] + [NEW])},
+    "none listed, some named": {JSON: tokenizer_json([]), CONFIG: {"mask_token": "[MASK]",
+                                                                   "sep_token": "bar"}},
+    "none listed, one named with flags": {JSON: tokenizer_json([]), MAP: {"mask_token": {
+        "content": "[MASK]", "lstrip": True, "rstrip": True, "single_word": False}}},
+    "names before further ones": {JSON: tokenizer_json([NEW]), CONFIG: {
+        "mask_token": "newtok", "extra_special_tokens": ["zed"]}},
+    "special tokens are text": {JSON: tokenizer_json(SPECIAL + [NEW]), CONFIG: BERT | {
+        "split_special_tokens": True, "bos_token": "NewTok"}},
+    "other names": {VOCABULARY: LINES, MAP: {"bos_token": "foo", "additional_special_tokens": ["a"]},
+                    CONFIG: BERT | {"bos_token": "bar", "image_token": "zed",
+                                    "extra_special_tokens": {"sound": "newtok"}}},
+    "lists of two names": {VOCABULARY: LINES, MAP: {"extra_special_tokens": ["zed"]}, CONFIG: BERT | {
+        "extra_special_tokens": ["NewTok"], "additional_special_tokens": ["foo"]}},
     "cls of two names": {JSON: tokenizer_json(cls="bar"), CONFIG: {"cls_token": "x"}},
     "white space of two tokens": {JSON: tokenizer_json(SPECIAL + [
         added(21, "NewTok", rstrip=True), added(22, " newtok", rstrip=True),

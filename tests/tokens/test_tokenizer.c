@@ -32,8 +32,8 @@ START_TEST(test_flags)
 {
     mlm_tokenizer *tokenizer;
     assert_ok(mlm_tokenizer_create(NULL, bert, 7, NULL, &tokenizer));
-    const uint8_t expected[] = {MLM__TOKEN_SPECIAL, 0, MLM__TOKEN_SPECIAL, MLM__TOKEN_SPECIAL,
-        MLM__TOKEN_SPECIAL, 0, MLM__TOKEN_CONTINUES};
+    enum { ADDED = MLM__TOKEN_ADDED_SPECIAL, BOTH = MLM__TOKEN_SPECIAL | ADDED };
+    const uint8_t expected[] = {BOTH, ADDED, BOTH, BOTH, BOTH, 0, MLM__TOKEN_CONTINUES};
     ck_assert_mem_eq(mlm__tokenizer_flags(tokenizer), expected, 7);
     mlm_tokenizer_free(tokenizer);
 }
