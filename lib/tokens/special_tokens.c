@@ -144,13 +144,16 @@ bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
                has_flag(code_before(text, begin, &size), MLM__CHAR_BREAK))
             begin -= size;
         if (token->lstrip && begin < search->taken)
-            begin = search->taken < end ? search->taken : end;
+            begin = search->taken;
         while (
             token->rstrip && end < search->length &&
             has_flag(mlm__utf8_decode(text + end, text + search->length, &size), MLM__CHAR_BREAK))
             end += size;
-        *match = (mlm__added_match){begin, end, token->id};
         search->taken = end;
+        /* tokenizers drops one that has nothing left, as the token before it took it all. */
+        if (begin >= end)
+            continue;
+        *match = (mlm__added_match){begin, end, token->id};
         return true;
     }
     return false;
