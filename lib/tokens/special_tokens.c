@@ -19,7 +19,8 @@ static int32_t code_before(const uint8_t *text, size_t at, size_t *size)
     return mlm__utf8_decode(start, text + at, size);
 }
 
-/* Builds the trie of those tokens that are (not) normalised. room holds their normalised contents,
+/* Builds the trie of those tokens that are (not) normalised. Of equal ones the lowest number is kept,
+   and special ones have the lower numbers, as tokenizers looks for these first. room holds their normalised contents,
    strings one entry for each. */
 static mlm_status create_trie(mlm_runtime *runtime, const mlm__added_tokens *added, bool normalized,
     const mlm__normalizer *normalizer, uint8_t *room, mlm__trie_string *strings, mlm__trie *out,
@@ -40,7 +41,8 @@ static mlm_status create_trie(mlm_runtime *runtime, const mlm__added_tokens *add
             room += length;
         }
         if (length > 0)
-            strings[count++] = (mlm__trie_string){bytes, length, (int32_t)i};
+            strings[count++] =
+                (mlm__trie_string){bytes, length, (int32_t)(token->special ? i : added->count + i)};
     }
     *any = count > 0;
     return mlm__trie_create(runtime, strings, count, out, NULL);
@@ -123,6 +125,22 @@ static bool stands_alone(const uint8_t *text, size_t length, size_t begin, size_
                has_flag(mlm__utf8_decode(text + end, text + length, &size), MLM__CHAR_WORD));
 }
 
+/* Where the white space that begins at a place ends. Going through it once is enough for all tokens
+   that are found in it. */
+static size_t end_of_space(mlm__added_search *search, size_t begin)
+{
+    size_t end = begin, size;
+    if (begin >= search->run_begin && begin < search->run_end)
+        return search->run_end;
+    while (end < search->length &&
+           has_flag(mlm__utf8_decode(search->text + end, search->text + search->length, &size),
+               MLM__CHAR_BREAK))
+        end += size;
+    search->run_begin = begin;
+    search->run_end = end;
+    return end;
+}
+
 bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
 {
     const uint8_t *text = search->text;
@@ -136,7 +154,8 @@ bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
             continue;
         }
         search->at = end;
-        const mlm__added_token *token = &search->added->tokens[index];
+        const mlm__added_token *token =
+            &search->added->tokens[(size_t)index % search->added->count];
         if ((search->skip_special && token->special) ||
             (token->single_word && !stands_alone(text, search->length, begin, end)))
             continue;
@@ -145,10 +164,8 @@ bool mlm__added_search_next(mlm__added_search *search, mlm__added_match *match)
             begin -= size;
         if (token->lstrip && begin < search->taken)
             begin = search->taken;
-        while (
-            token->rstrip && end < search->length &&
-            has_flag(mlm__utf8_decode(text + end, text + search->length, &size), MLM__CHAR_BREAK))
-            end += size;
+        if (token->rstrip)
+            end = end_of_space(search, end);
         search->taken = end;
         /* tokenizers drops one that has nothing left, as the token before it took it all. */
         if (begin >= end)

@@ -20,7 +20,7 @@ typedef struct mlm__added_tokens {
     size_t count;
     mlm__added_token *tokens;    /* [count] */
     char *text;                  /* their contents */
-    mlm__trie exact, normalized; /* ids are positions in tokens */
+    mlm__trie exact, normalized; /* ids are positions in tokens, of those not special plus count */
     bool has_exact, has_normalized;
 } mlm__added_tokens;
 
@@ -39,8 +39,9 @@ typedef struct mlm__added_search {
     bool skip_special;
     const uint8_t *text;
     size_t length;
-    size_t at;    /* where it looks next */
-    size_t taken; /* where the last match ends */
+    size_t at;                 /* where it looks next */
+    size_t taken;              /* where the last match ends */
+    size_t run_begin, run_end; /* white space that it went through last */
 } mlm__added_search;
 
 typedef struct mlm__added_match {

@@ -160,8 +160,9 @@ static mlm_status fill(mlm_tokenizer *tokenizer, const mlm__tokenizer_parts *par
         tokenizer->runtime, parts->tokens, parts->count, &tokenizer->vocabulary, which));
     *which = SIZE_MAX;
     MLM__TRY(add_tokens(tokenizer, parts));
-    mlm__wordpiece_init(&tokenizer->wordpiece, &tokenizer->vocabulary.trie,
-        tokenizer->special[MLM_TOKEN_UNK], (size_t)options->max_input_chars_per_word);
+    MLM__TRY(mlm__wordpiece_create(tokenizer->runtime, &tokenizer->vocabulary.trie,
+        tokenizer->special[MLM_TOKEN_UNK], (size_t)options->max_input_chars_per_word,
+        &tokenizer->wordpiece));
     return set_flags(tokenizer);
 }
 
@@ -234,6 +235,7 @@ void mlm_tokenizer_free(mlm_tokenizer *tokenizer)
     mlm__scratch_free_all(tokenizer);
     mlm__free(runtime, tokenizer->flags);
     mlm__added_tokens_free(runtime, &tokenizer->added);
+    mlm__wordpiece_free(runtime, &tokenizer->wordpiece);
     mlm__vocabulary_free(runtime, &tokenizer->vocabulary);
     mlm__free(runtime, tokenizer);
     mlm_runtime_free(runtime);

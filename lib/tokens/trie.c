@@ -6,6 +6,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+/* What a node's parent is where there is none. */
+enum { FREE = -1, NO_PARENT = -2 };
+
 /* A node whose children are still to be placed: strings[begin, end) share depth bytes. */
 typedef struct pending {
     size_t begin, end, depth;
@@ -34,7 +37,7 @@ static int compare(const void *left, const void *right)
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-/* Nodes up to size exist, free ones with parent 0. */
+/* Nodes up to size exist. */
 static mlm_status reserve(builder *b, size_t size)
 {
     size_t before = b->capacity;
@@ -44,7 +47,7 @@ static mlm_status reserve(builder *b, size_t size)
         return MLM_OK;
     MLM__TRY(mlm__grow(b->runtime, &b->nodes, &b->capacity, size, sizeof *b->nodes));
     for (size_t i = before; i < b->capacity; i++)
-        b->nodes[i] = (mlm__trie_node){0, MLM__TRIE_NONE, -1};
+        b->nodes[i] = (mlm__trie_node){0, FREE, -1};
     return MLM_OK;
 }
 
@@ -57,13 +60,13 @@ static mlm_status find_base(builder *b, const uint8_t *bytes, size_t count, size
         begin = b->first;
     for (size_t node = begin;; node++) {
         MLM__TRY(reserve(b, node + 257));
-        if (b->nodes[node].parent != MLM__TRIE_NONE) {
+        if (b->nodes[node].parent != FREE) {
             taken++;
             continue;
         }
         *base = node - bytes[0];
         size_t i = 1;
-        while (i < count && b->nodes[*base + bytes[i]].parent == MLM__TRIE_NONE)
+        while (i < count && b->nodes[*base + bytes[i]].parent == FREE)
             i++;
         if (i < count)
             continue;
@@ -111,7 +114,7 @@ static mlm_status build(builder *b, size_t count)
 {
     MLM__TRY(reserve(b, 512));
     MLM__TRY(mlm__grow(b->runtime, &b->stack, &b->stack_capacity, 1, sizeof *b->stack));
-    b->nodes[MLM__TRIE_ROOT].parent = -1;
+    b->nodes[MLM__TRIE_ROOT].parent = NO_PARENT;
     if (count > 0)
         b->stack[b->stack_count++] = (pending){0, count, 0, MLM__TRIE_ROOT};
     while (b->stack_count > 0)

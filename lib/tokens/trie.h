@@ -10,7 +10,7 @@
 
 typedef struct mlm__trie_node {
     int32_t base;   /* the child for byte b is base + b, */
-    int32_t parent; /* if that node's parent is this one */
+    int32_t parent; /* if that node's parent is this one; negative where there is none */
     int32_t id;     /* of the string that ends here, or -1 */
 } mlm__trie_node;
 
@@ -34,7 +34,7 @@ mlm_status mlm__trie_create(mlm_runtime *runtime, mlm__trie_string *strings, siz
     mlm__trie *out, int32_t *duplicate);
 void mlm__trie_free(mlm_runtime *runtime, mlm__trie *trie);
 
-/* The node that follows node for a byte, or MLM__TRIE_NONE. */
+/* The node that follows node for a byte, or MLM__TRIE_NONE, which nothing follows. */
 static inline int32_t mlm__trie_step(const mlm__trie *trie, int32_t node, uint8_t byte)
 {
     int32_t next = trie->nodes[node].base + byte;

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests/tokens"))
 from make_directory_fixture import ADDED, BERT, CONFIG, DIRECTORIES, JSON, LINES, MAP, SPECIAL, TEXTS, \
     TOKENS, VOCABULARY, added, decoder, tokenizer_json, write
 
-NAMES = ["NewTok", "zed", "Thé", "foo", " x", "a b", "xx", "É"]
+NAMES = ["NewTok", "zed", "Thé", "foo", " x", "a b", "xx", "É", " ", "\u200b ", "é"]
 # Where transformers takes no notice of a file's id or of a missing token, libmlm refuses.
 REFUSED = ("where tokenizers has", "is missing", "of one id", "both have id")
 
@@ -137,6 +137,8 @@ def added_tokens(folder):
                           special=special) for name in NAMES]
         (theirs.add_special_tokens if special else theirs.add_tokens)(new)
         theirs.save(f"{folder}/tokenizer.json")
+        # Of two that are one when normalised it keeps the first, in another order than before.
+        theirs = Tokenizer.from_file(f"{folder}/tokenizer.json")
         ours = mlm.Tokenizer.load(None, f"{folder}/tokenizer.json")
         expected = [(e.ids, e.offsets)
                     for e in theirs.encode_batch(lines, add_special_tokens=False)]
