@@ -43,6 +43,10 @@ count "tokenize --ids" 5 '^[0-9][0-9 ]*[0-9]$' out
 printf 'The cat.\r\n\nThe\ncat' | "$programs/tokenize" --vocab vocab --spans > out
 printf '0-3 4-7 7-8\n\n0-3\n0-3\n' > expected
 same "tokenize --spans: empty lines, CRLF, no line end at the end" expected out
+{ yes the | head -n 300000 | tr '\n' ' '; echo; head -c 1000000 /dev/zero | tr '\0' a; echo; printf 'the cat'; } |
+    "$programs/tokenize" --vocab vocab | awk '{ print NF, length }' > out
+printf '300000 1199999\n1 5\n2 7\n' > expected
+same "tokenize: lines of a megabyte" expected out
 yes 'The cat sleeps.' | "$programs/tokenize" --vocab vocab 2> err | head -n 1 > out
 count "tokenize: the first of many lines" 1 '^the cat sleeps \.$' out
 holds "tokenize ends quietly on a closed pipe" err [ ! -s err ]
