@@ -15,6 +15,7 @@ Suite *word_counts_suite(void);
 Suite *train_suite(void);
 Suite *conformance_suite(void);
 Suite *add_words_suite(void);
+Suite *invalid_utf8_suite(void);
 Suite *steps_suite(void);
 
 /* The tokenizer of encoding_fixture.h's vocabulary. */
