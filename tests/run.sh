@@ -87,7 +87,7 @@ parity_scripts() {
 
 packages='build-essential meson ninja-build pkg-config libopenblas-dev libjansson-dev check
     python3 cmake gfortran binutils'
-[ $full = yes ] && packages="$packages clang libclang-rt-dev libblis-openmp-dev libblis-dev"
+[ $full = yes ] && packages="$packages clang libclang-rt-dev libblis-openmp-dev libblis-dev unicode-data"
 [ $parity = yes ] && packages="$packages python3-venv"
 . tests/support/install.sh
 install_packages $packages || exit 1

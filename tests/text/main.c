@@ -1,3 +1,3 @@
 #include "text/text_suites.h"
 
-TEST_MAIN(utf8_suite, normalize_suite, words_suite, sweeps_suite)
+TEST_MAIN(utf8_suite, normalize_suite, words_suite, sweeps_suite, profiles_suite)

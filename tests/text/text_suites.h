@@ -7,5 +7,6 @@ Suite *utf8_suite(void);
 Suite *normalize_suite(void);
 Suite *words_suite(void);
 Suite *sweeps_suite(void);
+Suite *profiles_suite(void);
 
 #endif
