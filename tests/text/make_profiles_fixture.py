@@ -36,8 +36,7 @@ def words(c):
 
 def moves(c):
     """Whether a character changes places with marks of the lowest or the highest class."""
-    parts = decompose(c)
-    return decompose(c + "\u0334") == "\u0334" + parts or decompose("\u0345" + c) == parts + "\u0345"
+    return decompose(c + "\u0334") == "\u0334" + c or decompose("\u0345" + c) == c + "\u0345"
 
 
 def is_dropped(c):
@@ -53,7 +52,9 @@ CLASSES = [  # name, profile hf, profile google
     ("chinese", lambda c: chinese(c) == f" {c} ",
      lambda c: any(first <= ord(c) <= last for first, last in CHINESE)),
     ("decomposes", lambda c: decompose(c) != c, lambda c: unicodedata.normalize("NFD", c) != c),
-    ("combining", moves, lambda c: unicodedata.combining(c) > 0),
+    # Of what decomposes the parts' classes count.
+    ("combining", moves,
+     lambda c: unicodedata.combining(c) > 0 and unicodedata.normalize("NFD", c) == c),
     ("lowercase", lambda c: lower(c) != c, lambda c: c.lower() != c),
 ]
 

@@ -30,7 +30,8 @@ static bool is_so(const char *what, int32_t code, int32_t profile)
                    !(character->flags[profile] & flags[i].except);
     }
     if (strcmp(what, "combining") == 0)
-        return character->combining[profile] > 0;
+        return character->combining[profile] > 0 &&
+               !(character->flags[profile] & MLM__CHAR_DECOMPOSES);
     ck_assert_str_eq(what, "lowercase");
     return character->lower[profile] != 0;
 }
