@@ -75,6 +75,13 @@ index = (root / "docs/README.md").read_text()
 check("docs/README.md has every page of docs/",
       "\n".join(page.name for page in (root / "docs").glob("*.md")
                 if page.name != "README.md" and f"({page.name})" not in index))
+number = r"(\d+)"
+told = re.findall(rf"^\| (\w+) \| [^|]+ \| {number} \| {number} \| {number} \|$",
+                  (root / "docs/tokenizer.md").read_text(), flags=re.M)
+counted = re.findall(rf'\{{"(\w+)",\s*\{{\{{{number},[^}}]+\}}, \{{{number},[^}}]+\}}\}},\s*{number}\}}',
+                     (root / "tests/text/profiles_fixture.h").read_text())
+check("docs/tokenizer.md counts code points as the references do",
+      "" if counted and told == counted else f"{told}\n{counted}")
 main = re.search(r"^```c\n(.*?)^```", (root / "README.md").read_text(), flags=re.M | re.S)
 check("README.md has a C program of at most 25 lines",
       "" if main and main.group(1).count("\n") <= 25 and "int main(" in main.group(1)

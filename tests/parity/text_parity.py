@@ -5,14 +5,15 @@ The vocabulary has every code point, so no difference hides behind [UNK].
 import codecs
 import itertools
 import random
+import re
 import sys
 import unicodedata
 
 import numpy
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from google_tokenization import Vocabulary, encode as google_encode
-from parity import check, finish, skip
+from google_tokenization import Vocabulary, encode as google_encode, split_words
+from parity import ROOT, check, finish, skip
 from tokenizer_texts import SPECIAL, code_points, create, data_texts, decode, encode_batch, \
     limit_texts, random_bytes, random_texts, vocabulary
 
@@ -143,7 +144,51 @@ def google():
                 report(f"google, lowercase {lower}: {what}", texts, wrong)
 
 
+def read_escapes(text):
+    r"""The bytes of a text with \t, \n, \r, \u00A0, \U00020000, and \xFF, which is a byte."""
+    out = b""
+    for part in re.split(r"(\\[tnr]|\\u[0-9A-F]{4}|\\U[0-9A-F]{8}|\\x[0-9A-F]{2})", text):
+        if part.startswith("\\x"):
+            out += bytes.fromhex(part[2:])
+        elif part.startswith("\\"):
+            out += part.encode().decode("unicode_escape").encode()
+        else:
+            out += part.encode()
+    return out
+
+
+def words_of(tokens):
+    words = []
+    for token in tokens:
+        if token[:2] == "##" and words:
+            words[-1] += token[2:]
+        else:
+            words.append(token)
+    return words
+
+
+def documented(theirs):
+    """The table of docs/tokenizer.md that shows what becomes of each kind of character."""
+    page = (ROOT / "docs/tokenizer.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `(.+?)` \| `(.+?)` \| `(.+?)` \|$", page, flags=re.M)
+    theirs.normalizer = normalizers.BertNormalizer()
+    ours = [create(TOKENS, dict(profile=profile)) for profile in (HF, GOOGLE)]
+    wrong = []
+    for text, *expected in rows:
+        given = read_escapes(text)
+        references = [theirs.encode(given.decode("utf-8", "replace"), add_special_tokens=False).tokens,
+                      list(split_words(given.decode("utf-8", "ignore"), True))]
+        for profile in (HF, GOOGLE):
+            _, ids, _ = encode_batch(ours[profile], [given])
+            said = read_escapes(expected[profile]).decode().split(" ")
+            if not said == words_of(references[profile]) == words_of(TOKENS[i] for i in ids):
+                wrong.append((text, profile, words_of(references[profile])))
+    report("docs/tokenizer.md's table", rows, wrong)
+    check("it has its rows", len(rows) > 30)
+
+
 theirs = hf_tokenizer()
+documented(theirs)
 decoding()
 invalid_bytes(theirs)
 google()
