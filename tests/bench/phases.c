@@ -1,0 +1,108 @@
+#include "phases.h"
+
+#include "base/runtime.h"
+#include "layers/attention.h"
+#include "layers/cross_entropy.h"
+#include "layers/embedding.h"
+#include "layers/feed_forward.h"
+#include "layers/parameter_gradients.h"
+#include "layers/prediction_head.h"
+#include "trainer/adamw.h"
+#include "trainer/gradient_norm.h"
+
+const char *const phase_names[PHASE_COUNT] = {"rest", "embedding", "attention", "ffn", "head",
+    "loss", "d loss", "d head", "d ffn", "d attention", "d weights", "d embedding", "norm",
+    "adamw"};
+
+double phase_seconds[PHASE_COUNT];
+static int current;
+static double since;
+
+static int enter(int phase)
+{
+    const double now = mlm__seconds();
+    const int outer = current;
+    phase_seconds[current] += now - since;
+    since = now;
+    current = phase;
+    return outer;
+}
+
+void phases_reset(void)
+{
+    for (int i = 0; i < PHASE_COUNT; i++)
+        phase_seconds[i] = 0;
+    current = PHASE_REST;
+    since = mlm__seconds();
+}
+
+void phases_stop(void)
+{
+    enter(PHASE_REST);
+}
+
+/* The linker calls __wrap_f for f, and f for __real_f. */
+#define TIMED(phase, f, parameters, arguments)                                                     \
+    void __real_##f parameters;                                                                    \
+    void __wrap_##f parameters;                                                                    \
+    void __wrap_##f parameters                                                                     \
+    {                                                                                              \
+        const int outer = enter(phase);                                                            \
+        __real_##f arguments;                                                                      \
+        enter(outer);                                                                              \
+    }
+
+TIMED(PHASE_EMBEDDING, mlm__embedding_forward,
+    (const mlm__compute *compute, const mlm__embedding *layer, real *out), (compute, layer, out))
+TIMED(PHASE_ATTENTION, mlm__attention_forward,
+    (const mlm__compute *compute, const mlm__attention *layer, real *out), (compute, layer, out))
+TIMED(PHASE_FEED_FORWARD, mlm__feed_forward_forward,
+    (const mlm__compute *compute, const mlm__feed_forward *layer, real *out), (compute, layer, out))
+TIMED(PHASE_HEAD, mlm__prediction_head_forward,
+    (const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z),
+    (compute, layer, hidden, z))
+TIMED(PHASE_LOSS, mlm__cross_entropy_forward,
+    (const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses,
+        uint8_t *correct),
+    (compute, layer, losses, correct))
+TIMED(PHASE_LOSS_BACKWARD, mlm__cross_entropy_backward,
+    (const mlm__compute *compute, const mlm__cross_entropy *layer, double scale, real *parts,
+        real *dz, mlm__weight_gradients decoder),
+    (compute, layer, scale, parts, dz, decoder))
+TIMED(PHASE_HEAD_BACKWARD, mlm__prediction_head_backward,
+    (const mlm__compute *compute, const mlm__prediction_head *layer, const real *dz, real *dup,
+        real *dhidden, mlm__weight_gradients transform, mlm__weight_gradients norm),
+    (compute, layer, dz, dup, dhidden, transform, norm))
+TIMED(PHASE_FEED_FORWARD_BACKWARD, mlm__feed_forward_backward,
+    (const mlm__compute *compute, const mlm__feed_forward *layer, const real *dout, real *dproj,
+        real *dup, real *act, real *dx),
+    (compute, layer, dout, dproj, dup, act, dx))
+TIMED(PHASE_ATTENTION_BACKWARD, mlm__attention_backward,
+    (const mlm__compute *compute, const mlm__attention *layer, const real *dout, real *dproj,
+        real *dcontext, real *dprojected, real *dx),
+    (compute, layer, dout, dproj, dcontext, dprojected, dx))
+TIMED(PHASE_WEIGHT_GRADIENTS, mlm__parameter_gradients,
+    (const mlm__compute *compute, const mlm__linear_gradient *linears, size_t linear_count,
+        const mlm__norm_gradient *norms, size_t norm_count),
+    (compute, linears, linear_count, norms, norm_count))
+TIMED(PHASE_EMBEDDING_BACKWARD, mlm__embedding_backward,
+    (const mlm__compute *compute, const mlm__embedding *layer, real *dout, real *dsum,
+        const mlm__embedding_gradients *into),
+    (compute, layer, dout, dsum, into))
+TIMED(PHASE_ADAMW, mlm__adamw_update,
+    (mlm_runtime * runtime, const mlm__pieces *pieces, const mlm__adamw *adamw,
+        const float *gradients, float *exp_avg, float *exp_avg_sq, float *parameters),
+    (runtime, pieces, adamw, gradients, exp_avg, exp_avg_sq, parameters))
+
+double __real_mlm__gradient_norm(
+    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums);
+double __wrap_mlm__gradient_norm(
+    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums);
+double __wrap_mlm__gradient_norm(
+    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums)
+{
+    const int outer = enter(PHASE_GRADIENT_NORM);
+    const double norm = __real_mlm__gradient_norm(runtime, pieces, gradients, sums);
+    enter(outer);
+    return norm;
+}
