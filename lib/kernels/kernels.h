@@ -43,7 +43,8 @@ typedef struct mlm__kernels {
     void (*product)(size_t n, const real *x, real *y); /* y *= x, element by element */
     real (*dot)(size_t n, const real *x, const real *y);
     real (*maximum)(size_t n, const real *x);       /* n > 0; skips NaN */
-    real (*exp_sum)(size_t n, real shift, real *x); /* x = exp(x - shift); the sum of them */
+    /* x = exp(x - shift), where x is about the shift or less: by 64 at most. The sum of them. */
+    real (*exp_sum)(size_t n, real shift, real *x);
     void (*tanh)(size_t n, const real *x, real *y);
 
     /* y = act(x), act one of MLM_GELU, MLM_GELU_TANH, MLM_RELU, MLM_SILU. */

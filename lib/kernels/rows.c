@@ -6,15 +6,19 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 #include "mlm/mlm.h"
 
 /* ---- exp, the normal distribution, tanh ---------------------------------- */
 
 #ifdef MLM_REAL_DOUBLE
 
-static inline real exp_of(real x, real low)
+static inline real exp_of(real x)
 {
-    return exp(x + low);
+    return exp(x);
 }
 
 static inline real tanh_of(real x)
@@ -45,28 +49,33 @@ static inline float float_of(uint32_t bits)
     return x;
 }
 
-/* exp(x + low), |low| much below 1: 2^k exp(r) with k the integer next to x / ln 2, ln 2 in two
-   parts, of which the first times k is exact (Cody and Waite 1980), and a minimax polynomial for
-   exp(r) - 1 - r with an error of 3e-9. At most 1 ulp from the true value, subnormals included.
-   2^k is multiplied in two halves, so that neither overflows before the result does. */
-static inline float exp_of(float x, float low)
+/* exp(x + low) for x in [-106, 64], |low| much below 1: 2^k exp(r) with k the integer next to
+   x / ln 2, ln 2 in two parts, of which the first times k is exact (Cody and Waite 1980), and a
+   minimax polynomial for exp(r) - 1 - r with an error of 3e-9. At most 1 ulp from the true value,
+   subnormals included: exp(r) is multiplied by 2^(k + 32), which is a normal number for all of
+   these x, and then by 2^-32, which rounds. */
+static inline float exp_parts(float x, float low)
 {
-    const float to_integer = 12582912.0f; /* 1.5 2^23: adding it rounds to an integer */
-    float clamped = x > 89.0f ? 89.0f : x;
-    clamped = clamped < -105.0f ? -105.0f : clamped;
-    float shifted = clamped * 1.44269504f + to_integer;
+    const float to_integer =
+        12582912.0f; /* 1.5 2^23: adding it puts an integer into the last bits */
+    float shifted = x * 1.44269504f + to_integer;
     float k = shifted - to_integer;
-    float r = ((clamped - k * 0.693359375f) - k * -2.12194440e-4f) + low;
+    float r = ((x - k * 0.693359375f) - k * -2.12194440e-4f) + low;
     float p = 0.001381478398f;
     p = p * r + 0.008368707575f;
     p = p * r + 0.0416683848f;
     p = p * r + 0.1666652071f;
     p = p * r + 0.4999999346f;
     p = 1.0f + (r + (r * r) * p);
-    int32_t power = (int32_t)(bits_of(shifted) - bits_of(to_integer));
-    int32_t half = power >> 1;
-    return p * float_of((uint32_t)(half + 127) << 23) *
-           float_of((uint32_t)(power - half + 127) << 23);
+    return p * float_of((bits_of(shifted) << 23) + ((127u + 32u) << 23)) * 0x1p-32f;
+}
+
+/* exp(x); for x above 64, exp(64). */
+static inline float exp_of(float x)
+{
+    float clamped = x > 64.0f ? 64.0f : x;
+    clamped = clamped < -105.0f ? -105.0f : clamped;
+    return exp_parts(clamped, 0.0f);
 }
 
 /* x + x^3 p(x^2) with a minimax p near 0, else 1 - 2 / (exp(2 |x|) + 1) with the sign of x. */
@@ -79,36 +88,38 @@ static inline float tanh_of(float x)
     p = p * z + 0.1333144209f;
     p = p * z + -0.3333328194f;
     float small = x + x * (z * p);
-    float large = 1.0f - 2.0f / (exp_of(2.0f * a, 0.0f) + 1.0f);
+    float large = 1.0f - 2.0f / (exp_of(2.0f * a) + 1.0f);
     large = x < 0.0f ? -large : large;
     return a < 0.625f ? small : large;
 }
 
 /* Returns P(X < x) of a standard normal X; *e = exp(-x^2 / 2).
 
-   P(X > a) = exp(-a^2 / 2) p(t) / (1 + a) for a = |x|, t = (a - 4) / (a + 4), p a minimax
-   polynomial with an error of 2e-9 (the form is Shepherd and Laframboise's, Math. Comp. 36, 1981).
-   The error stays relative in both tails, because nothing is subtracted from 1 for x < 0, and
-   because a^2 is taken in two parts: that of a's upper 12 bits, which is exact, and the rest. */
+   P(X > a) = exp(-a^2 / 2) p(t) / (a + c) for a = |x|, t = (a - c) / (a + c), p a minimax
+   polynomial with an error of 1e-8 (after Shepherd and Laframboise, Math. Comp. 36, 1981). The
+   smaller c, the less p feels of t's rounding, and the higher its degree. The error stays relative
+   in both tails, because nothing is subtracted from 1 for x < 0, and because a^2 is taken in two
+   parts: that of a's upper 12 bits, which is exact, and the rest. */
 static inline float normal_cdf(float x, float *e)
 {
     float a = fabsf(x);
     a = a > 14.5f ? 14.5f : a; /* exp(-14.5^2 / 2) rounds to 0 */
     float high = float_of(bits_of(a) & 0xfffff000u);
-    *e = exp_of(-0.5f * high * high, -0.5f * (a - high) * (a + high));
-    float t = (a - 4.0f) / (a + 4.0f);
-    float p = -7.162864977e-5f;
-    p = p * t + -6.058599754e-5f;
-    p = p * t + 0.0006928653659f;
-    p = p * t + -0.000303733076f;
-    p = p * t + -0.005004380528f;
-    p = p * t + 0.01794019397f;
-    p = p * t + -0.03219727017f;
-    p = p * t + 0.02859998196f;
-    p = p * t + 0.01399959615f;
-    p = p * t + -0.09670346699f;
-    p = p * t + 0.4720532069f;
-    float tail = *e * (p / (a + 1.0f));
+    *e = exp_parts(-0.5f * high * high, -0.5f * (a - high) * (a + high));
+    float inverse = 1.0f / (a + 1.5f), t = (a - 1.5f) * inverse;
+    float p = 0.000151661603f;
+    p = p * t + 0.0004644180008f;
+    p = p * t + 0.0002488631289f;
+    p = p * t + -0.001039909897f;
+    p = p * t + -0.002708246699f;
+    p = p * t + -0.002435031813f;
+    p = p * t + 0.003986847587f;
+    p = p * t + 0.01764042303f;
+    p = p * t + 0.01789684221f;
+    p = p * t + -0.05749542266f;
+    p = p * t + -0.1950995028f;
+    p = p * t + 0.6173419952f;
+    float tail = *e * (p * inverse);
     return x < 0.0f ? tail : 1.0f - tail;
 }
 
@@ -169,21 +180,34 @@ static real dot_row(size_t n, const real *x, const real *y)
     return sum_lanes(&sum);
 }
 
+/* a > b ? a : b of each. */
+static inline octet larger(octet a, octet b)
+{
+#ifdef __AVX2__
+    return (octet)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    for (size_t l = 0; l < 8; l++)
+        a[l] = a[l] > b[l] ? a[l] : b[l];
+    return a;
+#endif
+}
+
 static real maximum_row(size_t n, const real *x)
 {
-    real part[MLM__SUM_LANES];
-    for (size_t l = 0; l < MLM__SUM_LANES; l++)
-        part[l] = -INFINITY;
+    octet part[2];
+    for (size_t l = 0; l < 8; l++)
+        part[0][l] = part[1][l] = -INFINITY;
     size_t i = 0;
     for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
-        for (size_t l = 0; l < MLM__SUM_LANES; l++)
-            part[l] = x[i + l] > part[l] ? x[i + l] : part[l];
-    for (size_t l = 0; i < n; i++, l++)
-        part[l] = x[i] > part[l] ? x[i] : part[l];
-    for (size_t half = MLM__SUM_LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++)
-            part[l] = part[l + half] > part[l] ? part[l + half] : part[l];
-    return part[0];
+        for (size_t h = 0; h < 2; h++)
+            part[h] = larger(load(x + i + 8 * h), part[h]);
+    part[0] = larger(part[0], part[1]);
+    real maximum = part[0][0];
+    for (size_t l = 1; l < 8; l++)
+        maximum = part[0][l] > maximum ? part[0][l] : maximum;
+    for (; i < n; i++)
+        maximum = x[i] > maximum ? x[i] : maximum;
+    return maximum;
 }
 
 /* ---- element by element ---------------------------------------------------- */
@@ -209,7 +233,7 @@ static void product_row(size_t n, const real *x, real *y)
 static real exp_sum_row(size_t n, real shift, real *x)
 {
     for (size_t i = 0; i < n; i++)
-        x[i] = exp_of(x[i] - shift, 0);
+        x[i] = exp_of(x[i] - shift);
     return sum_of(n, x);
 }
 
@@ -256,7 +280,7 @@ static void softmax_backward_row(
    overflows, and neither subtracts from 1. */
 static inline real sigmoid(real x, real *slope)
 {
-    real e = exp_of(x < 0 ? x : -x, 0), inverse = 1 / (1 + e);
+    real e = exp_of(x < 0 ? x : -x), inverse = 1 / (1 + e);
     *slope = e * inverse * inverse;
     return x < 0 ? e * inverse : inverse;
 }
@@ -437,51 +461,86 @@ static void norm_column_sums_of(size_t rows, size_t columns, const real *x,
 
 /* ---- dropout ----------------------------------------------------------------------- */
 
-enum { COUNTERS = 8 };
+enum { BLOCKS = 8 }; /* of Philox, a group */
 
-/* The Philox blocks index .. index + 7 side by side: word[w][j]. Same numbers as
-   mlm__random_block. Words lie in 64 bits, which is what vectors multiply 32-bit numbers in. */
-static void draw_group(const mlm__dropout_row *from, uint32_t index, uint64_t word[4][COUNTERS])
+/* 32-bit words of several blocks side by side, each in 64 bits, of which the upper half may hold
+   anything: that is what vectors multiply 32-bit numbers in. */
+#if defined(__AVX512F__)
+enum { SIDE_BY_SIDE = 8 };
+#elif defined(__AVX2__)
+enum { SIDE_BY_SIDE = 4 };
+#else
+enum { SIDE_BY_SIDE = 2 };
+#endif
+typedef uint64_t words __attribute__((vector_size(SIDE_BY_SIDE * sizeof(uint64_t))));
+typedef uint32_t halves __attribute__((vector_size(SIDE_BY_SIDE * sizeof(uint32_t))));
+
+/* All 64 bits of the products. Compilers do not find the instruction by themselves. */
+static inline words multiply_words(words x, uint32_t y)
 {
-    const uint64_t low = 0xffffffffu;
+#if defined(__AVX512F__)
+    return (words)_mm512_mul_epu32((__m512i)x, _mm512_set1_epi64(y));
+#elif defined(__AVX2__)
+    return (words)_mm256_mul_epu32((__m256i)x, _mm256_set1_epi64x(y));
+#elif defined(__SSE2__)
+    return (words)_mm_mul_epu32((__m128i)x, _mm_set1_epi64x(y));
+#else
+    return (x & 0xffffffffu) * y;
+#endif
+}
+
+/* The Philox blocks index .. index + SIDE_BY_SIDE - 1: the 16-bit numbers of their elements go to
+   their places in the group. Same numbers as mlm__random_block. */
+static inline void draw_blocks(const mlm__dropout_row *from, uint32_t index, uint32_t *numbers)
+{
+    const uint64_t position = (uint64_t)from->position;
+    words w0 = {0}, w1 = w0 + from->site, w2 = w0 + position, w3 = w0 + (position >> 32);
     uint32_t k0 = from->key.word[0], k1 = from->key.word[1];
-    for (uint32_t j = 0; j < COUNTERS; j++) {
-        word[0][j] = index + j;
-        word[1][j] = from->site;
-        word[2][j] = (uint64_t)from->position & low;
-        word[3][j] = (uint64_t)from->position >> 32;
-    }
+    for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+        w0[j] = index + j;
     for (int round = 0; round < 10; round++) {
-        for (uint32_t j = 0; j < COUNTERS; j++) {
-            uint64_t p0 = (word[0][j] & low) * 0xD2511F53u, p1 = (word[2][j] & low) * 0xCD9E8D57u;
-            word[0][j] = (p1 >> 32) ^ word[1][j] ^ k0;
-            word[1][j] = p1 & low;
-            word[2][j] = (p0 >> 32) ^ word[3][j] ^ k1;
-            word[3][j] = p0 & low;
-        }
+        const words p0 = multiply_words(w0, 0xD2511F53u), p1 = multiply_words(w2, 0xCD9E8D57u);
+        w0 = (p1 >> 32) ^ w1 ^ k0;
+        w1 = p1;
+        w2 = (p0 >> 32) ^ w3 ^ k1;
+        w3 = p0;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
+    const words drawn[4] = {w0, w1, w2, w3};
+    for (size_t w = 0; w < 4; w++) {
+        const halves word = __builtin_convertvector(drawn[w], halves);
+        const halves low = word & 0xffff, high = word >> 16;
+        memcpy(numbers + 2 * BLOCKS * w, &low, sizeof low);
+        memcpy(numbers + 2 * BLOCKS * w + BLOCKS, &high, sizeof high);
+    }
+}
+
+static inline void dropout_group(
+    const mlm__dropout_row *from, uint32_t index, real *restrict multipliers)
+{
+    const uint32_t threshold = from->threshold;
+    const real scale = from->scale;
+    uint32_t numbers[MLM__DROPOUT_GROUP];
+    for (uint32_t j = 0; j < BLOCKS; j += SIDE_BY_SIDE)
+        draw_blocks(from, index + j, numbers + j);
+    for (size_t i = 0; i < MLM__DROPOUT_GROUP; i++)
+        multipliers[i] = numbers[i] < threshold ? 0 : scale;
 }
 
 static void dropout_row(const mlm__dropout_row *from, size_t n, real *multipliers)
 {
     const uint32_t groups = (uint32_t)((n + MLM__DROPOUT_GROUP - 1) / MLM__DROPOUT_GROUP);
-    const uint32_t threshold = from->threshold;
-    const real scale = from->scale;
-    for (uint32_t g = 0; g < groups; g++) {
-        uint64_t word[4][COUNTERS];
-        draw_group(from, (from->row * groups + g) * COUNTERS, word);
+    uint32_t index = from->row * groups * BLOCKS;
+    for (; n >= MLM__DROPOUT_GROUP; n -= MLM__DROPOUT_GROUP) {
+        dropout_group(from, index, multipliers);
+        multipliers += MLM__DROPOUT_GROUP;
+        index += BLOCKS;
+    }
+    if (n > 0) {
         real group[MLM__DROPOUT_GROUP];
-        for (size_t w = 0; w < 4; w++)
-            for (size_t j = 0; j < COUNTERS; j++) {
-                group[16 * w + j] = (word[w][j] & 0xffffu) < threshold ? 0 : scale;
-                group[16 * w + COUNTERS + j] = (word[w][j] >> 16) < threshold ? 0 : scale;
-            }
-        const size_t done = (size_t)g * MLM__DROPOUT_GROUP;
-        const size_t left = n - done;
-        memcpy(multipliers + done, group,
-            (left < MLM__DROPOUT_GROUP ? left : MLM__DROPOUT_GROUP) * sizeof(real));
+        dropout_group(from, index, group);
+        memcpy(multipliers, group, n * sizeof(real));
     }
 }
 
