@@ -7,8 +7,7 @@
 
 #include "base/threads.h"
 #include "clock.h"
-#include "kernels/blas.h"
-#include "kernels/kernels.h"
+#include "kernels/products.h"
 #include "support/support.h"
 
 const char *const peak_names[PEAK_COUNT] = {"own", "oneDNN", "libxsmm"};
@@ -37,29 +36,51 @@ uint16_t peak_bf16(float x)
 
 enum { OWN_ROWS = 128 };
 
+typedef struct own_bare_product {
+    bare_product base;
+    const mlm__products *products;
+    mlm__operand weight; /* W^T */
+    char *rooms;         /* room_size bytes a thread */
+    size_t room_size;
+} own_bare_product;
+
 static void own_piece(void *context, size_t piece, int32_t thread)
 {
-    const bare_product *p = context;
+    const own_bare_product *p = context;
     const size_t first = piece * OWN_ROWS;
-    (void)thread;
-    mlm__kernels_get()->multiply(false, true, OWN_ROWS, PEAK_O, PEAK_K, 1, p->x + first * PEAK_K,
-        PEAK_K, p->w, PEAK_K, 0, p->y + first * PEAK_O, PEAK_O);
+    p->products->multiply(OWN_ROWS, PEAK_O, PEAK_K, 1,
+        mlm__plain(p->base.x + first * PEAK_K, PEAK_K), p->weight, false,
+        p->base.y + first * PEAK_O, PEAK_O, p->rooms + (size_t)thread * p->room_size);
 }
 
-static void own_run(bare_product *p)
+static void own_run(bare_product *base)
 {
-    mlm__blas_begin();
-    mlm__parallel(p->runtime, PEAK_N / OWN_ROWS, own_piece, p);
-    mlm__blas_end();
+    own_bare_product *p = (own_bare_product *)base;
+    if (p->products->begin)
+        p->products->begin();
+    mlm__parallel(base->runtime, PEAK_N / OWN_ROWS, own_piece, p);
+    if (p->products->end)
+        p->products->end();
 }
 
 bare_product *own_product(mlm_runtime *runtime, int32_t precision, const float *x, const float *w)
 {
-    if (precision != MLM_F32)
-        return NULL;
-    bare_product *p = peak_alloc(sizeof *p);
-    *p = (bare_product){own_run, runtime, x, w, peak_alloc(sizeof(float) * PEAK_N * PEAK_O)};
-    return p;
+    const mlm__products *products = mlm__products_get(precision == MLM_BF16);
+    own_bare_product *p = peak_alloc(sizeof *p);
+    *p = (own_bare_product){.base = {own_run, runtime, x, w, NULL},
+        .products = products,
+        .weight = mlm__transposed(w, PEAK_K),
+        .room_size = (products->room_size + 63) / 64 * 64};
+    p->base.y = peak_alloc(sizeof(float) * PEAK_N * PEAK_O);
+    p->rooms = peak_alloc((size_t)mlm__threads(runtime) * p->room_size);
+    const size_t packed_size = products->packed_size(PEAK_K, PEAK_O);
+    if (packed_size > 0) {
+        void *packed = peak_alloc(packed_size);
+        products->pack(p->weight, PEAK_K, PEAK_O, 0, PEAK_O / MLM__PANEL, packed);
+        p->weight.packed = packed;
+        p->weight.packed_k = PEAK_K;
+    }
+    return &p->base;
 }
 
 /* ---- all ---------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "phases.h"
 
 #include "base/runtime.h"
+#include "encoder/packed.h"
 #include "layers/attention.h"
 #include "layers/cross_entropy.h"
 #include "layers/embedding.h"
@@ -10,8 +11,8 @@
 #include "trainer/adamw.h"
 #include "trainer/gradient_norm.h"
 
-const char *const phase_names[PHASE_COUNT] = {"rest", "embedding", "attention", "ffn", "head",
-    "loss", "d loss", "d head", "d ffn", "d attention", "d weights", "d embedding", "norm",
+const char *const phase_names[PHASE_COUNT] = {"rest", "packing", "embedding", "attention", "ffn",
+    "head", "loss", "d loss", "d head", "d ffn", "d attention", "d weights", "d embedding", "norm",
     "adamw"};
 
 double phase_seconds[PHASE_COUNT];
@@ -50,6 +51,17 @@ void phases_stop(void)
         const int outer = enter(phase);                                                            \
         __real_##f arguments;                                                                      \
         enter(outer);                                                                              \
+    }
+
+#define TIMED_RESULT(type, phase, f, parameters, arguments)                                        \
+    type __real_##f parameters;                                                                    \
+    type __wrap_##f parameters;                                                                    \
+    type __wrap_##f parameters                                                                     \
+    {                                                                                              \
+        const int outer = enter(phase);                                                            \
+        const type result = __real_##f arguments;                                                  \
+        enter(outer);                                                                              \
+        return result;                                                                             \
     }
 
 TIMED(PHASE_EMBEDDING, mlm__embedding_forward,
@@ -94,15 +106,10 @@ TIMED(PHASE_ADAMW, mlm__adamw_update,
         const float *gradients, float *exp_avg, float *exp_avg_sq, float *parameters),
     (runtime, pieces, adamw, gradients, exp_avg, exp_avg_sq, parameters))
 
-double __real_mlm__gradient_norm(
-    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums);
-double __wrap_mlm__gradient_norm(
-    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums);
-double __wrap_mlm__gradient_norm(
-    mlm_runtime *runtime, const mlm__pieces *pieces, const float *gradients, double *sums)
-{
-    const int outer = enter(PHASE_GRADIENT_NORM);
-    const double norm = __real_mlm__gradient_norm(runtime, pieces, gradients, sums);
-    enter(outer);
-    return norm;
-}
+TIMED_RESULT(double, PHASE_GRADIENT_NORM, mlm__gradient_norm,
+    (mlm_runtime * runtime, const mlm__pieces *pieces, const float *gradients, double *sums),
+    (runtime, pieces, gradients, sums))
+TIMED_RESULT(mlm_status, PHASE_PACKING, mlm__packed_update,
+    (mlm__packed * packed, mlm_runtime *runtime, const real *parameters, uint64_t version,
+        bool training),
+    (packed, runtime, parameters, version, training))

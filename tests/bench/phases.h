@@ -4,7 +4,8 @@
 #define MLM_TESTS_BENCH_PHASES_H
 
 enum {
-    PHASE_REST, /* what is in none of the others */
+    PHASE_REST,    /* what is in none of the others */
+    PHASE_PACKING, /* of the weights, once an update */
     PHASE_EMBEDDING,
     PHASE_ATTENTION,
     PHASE_FEED_FORWARD,

@@ -165,19 +165,16 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The fastest product by its median, FLOPs a second. */
-static double highest_median(double rounds[PEAK_COUNT][PEAK_ROUNDS], size_t *which)
+/* FLOPs a second of each product, and which is the fastest. */
+static size_t take_medians(double rounds[PEAK_COUNT][PEAK_ROUNDS], double medians[PEAK_COUNT])
 {
-    double highest = 0;
+    size_t fastest = 0;
     for (size_t i = 0; i < PEAK_COUNT; i++) {
         qsort(rounds[i], PEAK_ROUNDS, sizeof rounds[i][0], ascending);
-        const double median = rounds[i][PEAK_ROUNDS / 2];
-        if (median > highest) {
-            highest = median;
-            *which = i;
-        }
+        medians[i] = rounds[i][PEAK_ROUNDS / 2];
+        fastest = medians[i] > medians[fastest] ? i : fastest;
     }
-    return highest;
+    return fastest;
 }
 
 static void measure_peak(server s, double rounds[PEAK_COUNT][PEAK_ROUNDS], int32_t round)
@@ -308,7 +305,6 @@ static void print_name(const step_arguments *a, shape at)
 static void print_case(const selection *chosen, const step_arguments *a, shape at, server products)
 {
     double rounds[PEAK_COUNT][PEAK_ROUNDS];
-    size_t which = 0;
     const server steps = server_start(serve_steps, a);
     print_name(a, at);
     fflush(stdout);
@@ -331,12 +327,15 @@ static void print_case(const selection *chosen, const step_arguments *a, shape a
     const double memory = server_end(steps), rate = sums.flops / sums.seconds;
     printf(" %8.0f  %7.1f", sums.tokens / sums.seconds, 1e-9 * rate);
     if (chosen->peak) {
-        const double highest = highest_median(rounds, &which);
-        printf("  %7.1f %-7s  %.3f", 1e-9 * highest, peak_names[which], rate / highest);
+        double medians[PEAK_COUNT];
+        const size_t fastest = take_medians(rounds, medians);
+        printf("  %7.1f %-7s  %.3f  %6.0f\n    products:", 1e-9 * medians[fastest],
+            peak_names[fastest], rate / medians[fastest], 1e-6 * memory);
+        for (size_t i = 0; i < PEAK_COUNT; i++)
+            printf(" %s %.1f%s", peak_names[i], 1e-9 * medians[i], i + 1 < PEAK_COUNT ? "," : "\n");
     } else {
-        printf("  %7s %-7s  %5s", "-", "-", "-");
+        printf("  %7s %-7s  %5s  %6.0f\n", "-", "-", "-", 1e-6 * memory);
     }
-    printf("  %6.0f\n", 1e-6 * memory);
     if (chosen->phases)
         print_phases(&sums);
 }
