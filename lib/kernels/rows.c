@@ -70,15 +70,14 @@ static inline float exp_parts(float x, float low)
     return p * float_of((bits_of(shifted) << 23) + ((127u + 32u) << 23)) * 0x1p-32f;
 }
 
-/* exp(x); for x above 64, exp(64). */
+/* exp(x) for x up to 64. */
 static inline float exp_of(float x)
 {
-    float clamped = x > 64.0f ? 64.0f : x;
-    clamped = clamped < -105.0f ? -105.0f : clamped;
-    return exp_parts(clamped, 0.0f);
+    return exp_parts(x < -105.0f ? -105.0f : x, -0.0f); /* adding -0 is nothing to compilers */
 }
 
-/* x + x^3 p(x^2) with a minimax p near 0, else 1 - 2 / (exp(2 |x|) + 1) with the sign of x. */
+/* x + x^3 p(x^2) with a minimax p near 0, else 1 - 2 / (exp(2 |x|) + 1) with the sign of x; from
+   |x| = 9 on, that is 1. */
 static inline float tanh_of(float x)
 {
     float a = fabsf(x), z = x * x;
@@ -88,7 +87,7 @@ static inline float tanh_of(float x)
     p = p * z + 0.1333144209f;
     p = p * z + -0.3333328194f;
     float small = x + x * (z * p);
-    float large = 1.0f - 2.0f / (exp_of(2.0f * a) + 1.0f);
+    float large = 1.0f - 2.0f / (exp_of(2.0f * (a > 10.0f ? 10.0f : a)) + 1.0f);
     large = x < 0.0f ? -large : large;
     return a < 0.625f ? small : large;
 }
