@@ -133,7 +133,7 @@ double peak_measure(peak *all, size_t which, bool cpu_time)
     const double start = bench_seconds(clock);
     double seconds = 0;
     int32_t runs = 0;
-    for (; p && seconds < 0.25; runs++) {
+    for (; p && seconds < 0.15; runs++) {
         p->run(p);
         seconds = bench_seconds(clock) - start;
     }

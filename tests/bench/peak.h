@@ -36,7 +36,7 @@ typedef struct peak peak;
 
 /* Its products, each checked once against sums in double. */
 peak *peak_create(mlm_runtime *runtime, int32_t precision);
-/* FLOPs a second of one of them, over a quarter of a second; 0: there is none. */
+/* FLOPs a second of one of them, over 0.15 seconds or one product; 0: there is none. */
 double peak_measure(peak *p, size_t which, bool cpu_time);
 
 /* For the products. */

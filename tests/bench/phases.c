@@ -5,15 +5,14 @@
 #include "layers/attention.h"
 #include "layers/cross_entropy.h"
 #include "layers/embedding.h"
-#include "layers/feed_forward.h"
+#include "layers/linear.h"
 #include "layers/parameter_gradients.h"
-#include "layers/prediction_head.h"
 #include "trainer/adamw.h"
 #include "trainer/gradient_norm.h"
 
-const char *const phase_names[PHASE_COUNT] = {"rest", "packing", "embedding", "attention", "ffn",
-    "head", "loss", "d loss", "d head", "d ffn", "d attention", "d weights", "d embedding", "norm",
-    "adamw"};
+const char *const phase_names[PHASE_COUNT] = {"rest", "packing", "embedding", "linear", "attention",
+    "residual", "loss", "d loss", "d linear", "d attention", "d residual", "d weights",
+    "d embedding", "norm", "adamw"};
 
 double phase_seconds[PHASE_COUNT];
 static int current;
@@ -42,10 +41,10 @@ void phases_stop(void)
     enter(PHASE_REST);
 }
 
-/* The linker calls __wrap_f for f, and f for __real_f. */
+/* The linker calls __wrap_f for f, and f for __real_f; the declarations make the compiler compare
+   the types. */
 #define TIMED(phase, f, parameters, arguments)                                                     \
-    void __real_##f parameters;                                                                    \
-    void __wrap_##f parameters;                                                                    \
+    extern __typeof__(f) __real_##f, __wrap_##f;                                                   \
     void __wrap_##f parameters                                                                     \
     {                                                                                              \
         const int outer = enter(phase);                                                            \
@@ -54,8 +53,7 @@ void phases_stop(void)
     }
 
 #define TIMED_RESULT(type, phase, f, parameters, arguments)                                        \
-    type __real_##f parameters;                                                                    \
-    type __wrap_##f parameters;                                                                    \
+    extern __typeof__(f) __real_##f, __wrap_##f;                                                   \
     type __wrap_##f parameters                                                                     \
     {                                                                                              \
         const int outer = enter(phase);                                                            \
@@ -68,11 +66,21 @@ TIMED(PHASE_EMBEDDING, mlm__embedding_forward,
     (const mlm__compute *compute, const mlm__embedding *layer, real *out), (compute, layer, out))
 TIMED(PHASE_ATTENTION, mlm__attention_forward,
     (const mlm__compute *compute, const mlm__attention *layer, real *out), (compute, layer, out))
-TIMED(PHASE_FEED_FORWARD, mlm__feed_forward_forward,
-    (const mlm__compute *compute, const mlm__feed_forward *layer, real *out), (compute, layer, out))
-TIMED(PHASE_HEAD, mlm__prediction_head_forward,
-    (const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, real *z),
-    (compute, layer, hidden, z))
+TIMED(PHASE_LINEAR, mlm__linear_forward,
+    (const mlm__compute *compute, mlm__weights weights, size_t N, size_t K, size_t O, const real *x,
+        real *y, mlm__tile_fn *then, void *context),
+    (compute, weights, N, K, O, x, y, then, context))
+TIMED(PHASE_LINEAR_BACKWARD, mlm__linear_backward,
+    (const mlm__compute *compute, mlm__weights weights, size_t N, size_t K, size_t O,
+        const real *dy, bool add, real *dx, mlm__tile_fn *then, void *context),
+    (compute, weights, N, K, O, dy, add, dx, then, context))
+TIMED(PHASE_RESIDUAL, mlm__residual_forward,
+    (const mlm__compute *compute, const mlm__residual *layer, const real *residual, real *out),
+    (compute, layer, residual, out))
+TIMED(PHASE_RESIDUAL_BACKWARD, mlm__residual_backward,
+    (const mlm__compute *compute, const mlm__residual *layer, const real *dout, real *dresidual,
+        real *dy),
+    (compute, layer, dout, dresidual, dy))
 TIMED(PHASE_LOSS, mlm__cross_entropy_forward,
     (const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses,
         uint8_t *correct),
@@ -81,14 +89,6 @@ TIMED(PHASE_LOSS_BACKWARD, mlm__cross_entropy_backward,
     (const mlm__compute *compute, const mlm__cross_entropy *layer, double scale, real *parts,
         real *dz, mlm__weight_gradients decoder),
     (compute, layer, scale, parts, dz, decoder))
-TIMED(PHASE_HEAD_BACKWARD, mlm__prediction_head_backward,
-    (const mlm__compute *compute, const mlm__prediction_head *layer, const real *dz, real *dup,
-        real *dhidden, mlm__weight_gradients transform, mlm__weight_gradients norm),
-    (compute, layer, dz, dup, dhidden, transform, norm))
-TIMED(PHASE_FEED_FORWARD_BACKWARD, mlm__feed_forward_backward,
-    (const mlm__compute *compute, const mlm__feed_forward *layer, const real *dout, real *dproj,
-        real *dup, real *act, real *dx),
-    (compute, layer, dout, dproj, dup, act, dx))
 TIMED(PHASE_ATTENTION_BACKWARD, mlm__attention_backward,
     (const mlm__compute *compute, const mlm__attention *layer, const real *dout, real *dproj,
         real *dcontext, real *dprojected, real *dx),

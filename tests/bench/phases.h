@@ -7,15 +7,15 @@ enum {
     PHASE_REST,    /* what is in none of the others */
     PHASE_PACKING, /* of the weights, once an update */
     PHASE_EMBEDDING,
-    PHASE_ATTENTION,
-    PHASE_FEED_FORWARD,
-    PHASE_HEAD,
-    PHASE_LOSS,
+    PHASE_LINEAR,    /* of layers and head, with bias and activation */
+    PHASE_ATTENTION, /* scores, softmax, context */
+    PHASE_RESIDUAL,  /* dropout, sum, layer norm */
+    PHASE_LOSS,      /* decoder and cross-entropy */
     PHASE_LOSS_BACKWARD,
-    PHASE_HEAD_BACKWARD,
-    PHASE_FEED_FORWARD_BACKWARD,
+    PHASE_LINEAR_BACKWARD, /* to the inputs */
     PHASE_ATTENTION_BACKWARD,
-    PHASE_WEIGHT_GRADIENTS, /* of all layers and the head's transform */
+    PHASE_RESIDUAL_BACKWARD,
+    PHASE_WEIGHT_GRADIENTS,
     PHASE_EMBEDDING_BACKWARD,
     PHASE_GRADIENT_NORM,
     PHASE_ADAMW,

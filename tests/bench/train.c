@@ -232,9 +232,11 @@ static mlm_status training_create(const step_arguments *a, training *t)
     return MLM_OK;
 }
 
-static void training_step(training *t, step_sums *sums)
+/* warm_up: half a step, which touches as much memory as a whole one. */
+static void training_step(training *t, bool warm_up, step_sums *sums)
 {
     mlm_batch batch = t->load.batches[t->step++ % t->load.count];
+    batch.B = warm_up ? (batch.B + 1) / 2 : batch.B;
     batch.position = t->position;
     t->position += batch.B;
     const double start = bench_seconds(t->clock);
@@ -245,29 +247,34 @@ static void training_step(training *t, step_sums *sums)
     sums->flops += step_flops(&t->config, &batch);
 }
 
-/* A request is how long to train, in seconds. */
+typedef struct step_request {
+    double seconds; /* how long to train; one step at least */
+    bool warm_up;
+} step_request;
+
 static void serve_steps(const void *arguments, int requests, int answers)
 {
     training t;
     step_sums sums = {.status = training_create(arguments, &t)};
-    for (double seconds; receive(requests, &seconds, sizeof seconds);
+    for (step_request request; receive(requests, &request, sizeof request);
          send(answers, &sums, sizeof sums)) {
         if (sums.status != MLM_OK)
             continue;
         sums.tokens = sums.flops = sums.seconds = 0;
         phases_reset();
         do
-            training_step(&t, &sums);
-        while (sums.seconds < seconds);
+            training_step(&t, request.warm_up, &sums);
+        while (sums.seconds < request.seconds);
         phases_stop();
         memcpy(sums.phases, phase_seconds, sizeof sums.phases);
     }
 }
 
-static step_sums train_for(server s, double seconds)
+static step_sums train_for(server s, double seconds, bool warm_up)
 {
+    const step_request request = {seconds, warm_up};
     step_sums sums;
-    server_ask(s, &seconds, sizeof seconds, &sums, sizeof sums);
+    server_ask(s, &request, sizeof request, &sums, sizeof sums);
     return sums;
 }
 
@@ -308,7 +315,7 @@ static void print_case(const selection *chosen, const step_arguments *a, shape a
     const server steps = server_start(serve_steps, a);
     print_name(a, at);
     fflush(stdout);
-    step_sums sums = train_for(steps, 0);
+    step_sums sums = train_for(steps, 0, true);
     if (sums.status != MLM_OK) {
         printf(" %s\n", sums.status == MLM_ERR_UNSUPPORTED ? "not in this build"
                                                            : mlm_status_name(sums.status));
@@ -321,7 +328,7 @@ static void print_case(const selection *chosen, const step_arguments *a, shape a
             measure_peak(products, rounds, round);
         if (round == PEAK_ROUNDS - 1)
             break;
-        const step_sums more = train_for(steps, chosen->seconds / (PEAK_ROUNDS - 1));
+        const step_sums more = train_for(steps, chosen->seconds / (PEAK_ROUNDS - 1), false);
         add(&sums, &more);
     }
     const double memory = server_end(steps), rate = sums.flops / sums.seconds;
@@ -446,7 +453,7 @@ static selection selection_of(int argc, char **argv)
         {"text", required_argument, NULL, 'f'}, {"cpu-time", no_argument, NULL, 'u'},
         {"no-peak", no_argument, NULL, 'n'}, {"no-phases", no_argument, NULL, 'h'},
         {"lengths", no_argument, NULL, 'l'}, {0}};
-    selection chosen = {.seconds = 4, .peak = true, .phases = true};
+    selection chosen = {.seconds = 2, .peak = true, .phases = true};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'c':
