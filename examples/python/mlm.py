@@ -87,7 +87,8 @@ TrainerOptions = _struct("trainer_options", [
     (c_int32, "freeze_embeddings freeze_layers")])
 Metrics = _struct("metrics", [
     (c_uint32, "reserved0"), (c_int64, "step position sequences tokens labels"),
-    (c_double, "loss accuracy sentence_loss sentence_accuracy learning_rate grad_norm seconds")])
+    (c_double, "loss accuracy sentence_loss sentence_accuracy learning_rate grad_norm seconds "
+               "loss_average lowest_loss rate_factor"), (c_int32, "stale bad_updates")])
 Batch = _struct("batch", [
     (c_int32, "B"), (c_int64, "position"),
     (Ids, "offsets input_ids token_type_ids labels sentence_labels"), (c_void_p, "reserved0")])
@@ -121,7 +122,7 @@ for _name in """runtime_create tokenizer_load tokenizer_create tokenizer_train_f
         encoder_predict encoder_losses encoder_sentence_logits encoder_evaluate
         encoder_get_tensor encoder_set_tensor trainer_create trainer_attach trainer_accumulate
         trainer_update trainer_set_learning_rate trainer_observe trainer_get_metrics
-        trainer_save trainer_resume trainer_get_gradient trainer_set_allreduce""".split():
+        trainer_save trainer_resume trainer_go_back trainer_get_gradient trainer_set_allreduce""".split():
     getattr(lib, "mlm_" + _name).restype = _checked
 lib.mlm_last_error.restype = lib.mlm_tokenizer_token.restype = c_char_p
 

@@ -395,6 +395,13 @@ typedef struct mlm_metrics {
     double sentence_loss, sentence_accuracy;
     double learning_rate, grad_norm; /* of an update: norm before clipping         */
     double seconds;              /* spent in the library's calls                   */
+    /* How a trainer's run stands; kept in its checkpoints, and 0 in other totals. */
+    double loss_average;         /* moving average of loss; 0: no update yet. The newest weighs  */
+                                 /* 1/100, in the first hundred updates 1/step                   */
+    double lowest_loss;          /* of mlm_trainer_observe; 0: none yet                          */
+    double rate_factor;          /* of mlm_trainer_go_back; 1 before                             */
+    int32_t stale;               /* as mlm_trainer_observe said                                  */
+    int32_t bad_updates;         /* MLM_ERR_NUMERIC in a row, up to now                          */
 } mlm_metrics;
 
 MLM_API void mlm_encoder_config_init(mlm_encoder_config *config, size_t size);
@@ -501,8 +508,9 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_accumulate(mlm_trainer *trainer, const 
 /* Forward and backward of what was accumulated, sum over ranks, clipping, AdamW.
    *out covers this update; NULL: not wanted. Batches without any sequence or label are
    an update with a gradient and a loss of 0; no batch on any rank is MLM_ERR_ARGUMENT.
-   MLM_ERR_NUMERIC, on all ranks alike: parameters, moments and step are as before, and
-   what was accumulated is dropped for good; after any other error it still waits. */
+   MLM_ERR_NUMERIC, on all ranks alike, where the loss or the gradient's norm is not finite, or
+   the norm as clipped so large that its square is not: parameters, moments and step are as
+   before, and what was accumulated is dropped for good; after any other error it still waits. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_update(mlm_trainer *trainer, mlm_metrics *out);
 /* From the next update on this rate instead of the schedule's; -1: the schedule's. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_set_learning_rate(mlm_trainer *trainer, double learning_rate);
@@ -519,6 +527,12 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_save(mlm_trainer *trainer, const char *
    MLM_ERR_MISMATCH. MLM_ERR_NOT_FOUND: no checkpoint there. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder,
     const char *directory, const mlm_trainer_options *options, mlm_trainer **out);
+/* Back to a checkpoint of this run, after it went wrong: parameters, moments, metrics and the
+   corpus are as they were at that save, and what was accumulated is dropped. Options stay; from
+   now on every rate, the schedule's or a set one, is multiplied by rate_factor, in (0,1], and by
+   those of earlier calls. That survives in checkpoints; a resume with another learning_rate ends
+   it. With ranks: all call it, and all read; where one fails, resume all. */
+MLM_API MLM_CHECK mlm_status mlm_trainer_go_back(mlm_trainer *trainer, const char *directory, double rate_factor);
 /* As mlm_encoder_get_tensor: the gradient that the last update used (of the mean
    loss, before clipping), until the next accumulate. data is NULL of what is frozen. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, mlm_tensor *out);

@@ -325,6 +325,10 @@ public:
         check(mlm_trainer_get_metrics(*this, &metrics));
         return metrics;
     }
+    void go_back(const std::string &directory, double rate_factor)
+    {
+        check(mlm_trainer_go_back(*this, directory.c_str(), rate_factor));
+    }
     void save(const std::string &directory) { check(mlm_trainer_save(*this, directory.c_str())); }
 };
 

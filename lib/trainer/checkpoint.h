@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "mlm/mlm.h"
+
 #define MLM__OPTIMIZER_FILE "optimizer.safetensors"
 
 /* The first and second moment. */
@@ -15,5 +17,10 @@ typedef struct mlm__moment_name {
 
 /* "<parameter>.exp_avg" or "<parameter>.exp_avg_sq": the keys of torch.optim.AdamW's state. */
 void mlm__moment_name_make(const char *parameter, int32_t moment, mlm__moment_name *out);
+
+/* mlm_trainer_resume, in the default floating-point mode. options are checked, or NULL. The
+   checkpoint must be of a run with what is attached to the trainer alike, if that is not NULL. */
+mlm_status mlm__checkpoint_resume(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
+    const mlm_trainer_options *options, const mlm_trainer *alike, mlm_trainer **out);
 
 #endif

@@ -208,21 +208,21 @@ static mlm_status check_frozen(
 
 /* The checkpoint's parts, read and verified. The encoder comes last: it takes all or nothing. */
 static mlm_status fill(mlm_trainer *trainer, const char *directory, const json_t *root,
-    const mlm__trainer_record *record, bool new_options)
+    const mlm__trainer_record *record, const mlm_trainer *alike)
 {
     MLM__TRY(mlm__provenance_keep(trainer, json_object_get(root, "provenance")));
+    if (alike)
+        MLM__TRY(mlm__provenance_check(trainer, alike->tokenizer, alike->corpus, alike->masker));
     MLM__TRY(read_moments(trainer, directory));
     MLM__TRY(mlm__model_read(trainer->encoder->model, directory));
     trainer->state = record->state;
     trainer->metrics = record->metrics;
-    /* Who gives another rate means it. */
-    if (new_options)
-        trainer->state.learning_rate = -1;
     return MLM_OK;
 }
 
 static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
-    const char *json_path, const json_t *root, const mlm_trainer_options *given, mlm_trainer **out)
+    const char *json_path, const json_t *root, const mlm_trainer_options *given,
+    const mlm_trainer *alike, mlm_trainer **out)
 {
     mlm__trainer_record record;
     MLM__TRY(mlm__trainer_json_read(root, json_path, &record));
@@ -234,17 +234,23 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         MLM__TRY(check_frozen(given, &record.options, directory));
     mlm_trainer *trainer;
     MLM__TRY(mlm__trainer_new(runtime, encoder, given ? given : &record.options, &trainer));
-    mlm_status status = fill(trainer, directory, root, &record, given != NULL);
+    mlm_status status = fill(trainer, directory, root, &record, alike);
     if (status < MLM_OK) {
         mlm_trainer_free(trainer);
         return status;
+    }
+    /* Who gives another rate means it. */
+    if (given && !alike) {
+        trainer->state.learning_rate = -1;
+        if (given->learning_rate != record.options.learning_rate)
+            trainer->state.rate_factor = 1;
     }
     *out = trainer;
     return MLM_OK;
 }
 
 static mlm_status resume(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
-    const mlm_trainer_options *given, mlm_trainer **out)
+    const mlm_trainer_options *given, const mlm_trainer *alike, mlm_trainer **out)
 {
     char *path = mlm__path_join(encoder->runtime, directory, MLM__TRAINER_JSON);
     if (!path)
@@ -252,10 +258,21 @@ static mlm_status resume(mlm_runtime *runtime, mlm_encoder *encoder, const char 
     json_t *root;
     mlm_status status = mlm__json_load(encoder->runtime, path, MOST_JSON, &root);
     if (status == MLM_OK) {
-        status = resume_from(runtime, encoder, directory, path, root, given, out);
+        status = resume_from(runtime, encoder, directory, path, root, given, alike, out);
         json_decref(root);
     }
     mlm__free(encoder->runtime, path);
+    return status;
+}
+
+mlm_status mlm__checkpoint_resume(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
+    const mlm_trainer_options *options, const mlm_trainer *alike, mlm_trainer **out)
+{
+    char *found = mlm__directory_resolve(encoder->runtime, directory);
+    if (!found)
+        return MLM_ERR_MEMORY;
+    mlm_status status = resume(runtime, encoder, found, options, alike, out);
+    mlm__free(encoder->runtime, found);
     return status;
 }
 
@@ -272,13 +289,10 @@ mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder, const 
     mlm_trainer_options given;
     if (options)
         MLM__TRY(mlm__trainer_options_read(options, &given));
-    char *found = mlm__directory_resolve(encoder->runtime, directory);
-    if (!found)
-        return MLM_ERR_MEMORY;
     fenv_t mode; /* numbers are read from decimal */
     mlm__fp_enter(&mode);
-    mlm_status status = resume(runtime, encoder, found, options ? &given : NULL, out);
+    mlm_status status =
+        mlm__checkpoint_resume(runtime, encoder, directory, options ? &given : NULL, NULL, out);
     mlm__fp_leave(&mode);
-    mlm__free(encoder->runtime, found);
     return status;
 }

@@ -97,9 +97,8 @@ static mlm_status differ(
     char now_text[VALUE_TEXT], then_text[VALUE_TEXT];
     value_text(now, now_text);
     value_text(then, then_text);
-    return mlm__error(MLM_ERR_MISMATCH,
-        "mlm_trainer_attach: %s: %s is %s, the checkpoint was trained with %s", source, member,
-        now_text, then_text);
+    return mlm__error(MLM_ERR_MISMATCH, "%s: %s is %s, the checkpoint was trained with %s", source,
+        member, now_text, then_text);
 }
 
 static mlm_status compare(const char *source, json_t *now, json_t *then)
@@ -115,16 +114,17 @@ static mlm_status compare(const char *source, json_t *now, json_t *then)
     return MLM_OK;
 }
 
-/* What the checkpoint does not know of is no difference. */
-static mlm_status check_resumed(const mlm_trainer *trainer, const sources *given)
+mlm_status mlm__provenance_check(const mlm_trainer *resumed_trainer, const mlm_tokenizer *tokenizer,
+    const mlm_corpus *corpus, const mlm_masker *masker)
 {
+    const sources given = {tokenizer, corpus, masker};
     json_t *resumed;
-    MLM__TRY(load_resumed(trainer, &resumed));
+    MLM__TRY(load_resumed(resumed_trainer, &resumed));
     mlm_status status = MLM_OK;
     for (int32_t source = 0; source < SOURCES && status == MLM_OK; source++) {
         json_t *then = json_object_get(resumed, source_names[source]);
         json_t *now;
-        status = describe(given, source, &now);
+        status = describe(&given, source, &now);
         if (status == MLM_OK && now && then)
             status = compare(source_names[source], now, then);
         json_decref(now);
@@ -138,10 +138,9 @@ mlm_status mlm_trainer_attach(mlm_trainer *trainer, const mlm_tokenizer *tokeniz
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_attach: trainer is NULL");
-    const sources given = {tokenizer, corpus, masker};
     fenv_t mode; /* numbers are read from decimal */
     mlm__fp_enter(&mode);
-    mlm_status status = check_resumed(trainer, &given);
+    mlm_status status = mlm__provenance_check(trainer, tokenizer, corpus, masker);
     mlm__fp_leave(&mode);
     MLM__TRY(status);
     if (corpus && trainer->resumed_provenance)

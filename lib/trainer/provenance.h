@@ -13,4 +13,9 @@ mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out);
 /* Keeps the provenance of the checkpoint that the trainer is resumed from. */
 mlm_status mlm__provenance_keep(mlm_trainer *trainer, const json_t *provenance);
 
+/* MLM_ERR_MISMATCH: the checkpoint had others than these, and the message says which. What either
+   does not know of is no difference. */
+mlm_status mlm__provenance_check(const mlm_trainer *resumed, const mlm_tokenizer *tokenizer,
+    const mlm_corpus *corpus, const mlm_masker *masker);
+
 #endif

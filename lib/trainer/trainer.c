@@ -32,6 +32,7 @@ mlm_status mlm__trainer_new(mlm_runtime *runtime, mlm_encoder *encoder,
     trainer->encoder = mlm__encoder_retain(encoder);
     trainer->options = *options;
     trainer->state.learning_rate = -1;
+    trainer->state.rate_factor = 1;
     trainer->metrics.struct_size = sizeof trainer->metrics;
     trainer->ranks = 1;
     const mlm__frozen frozen =
@@ -125,6 +126,12 @@ static mlm_status accumulate(mlm_trainer *trainer, const mlm_batch *given)
     return MLM_OK;
 }
 
+void mlm__trainer_drop_waiting(mlm_trainer *trainer)
+{
+    trainer->waiting_count = 0;
+    trainer->number_count = 0;
+}
+
 mlm_status mlm_trainer_accumulate(mlm_trainer *trainer, const mlm_batch *batch)
 {
     if (!trainer)
@@ -183,7 +190,13 @@ mlm_status mlm_trainer_get_metrics(const mlm_trainer *trainer, mlm_metrics *out)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_get_metrics: trainer is NULL");
     if (!out)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_get_metrics: out is NULL");
-    return mlm__struct_write(out, &trainer->metrics, sizeof trainer->metrics, "mlm_metrics");
+    mlm_metrics metrics = trainer->metrics;
+    metrics.loss_average = trainer->state.loss_average;
+    metrics.lowest_loss = trainer->state.lowest;
+    metrics.rate_factor = trainer->state.rate_factor;
+    metrics.stale = trainer->state.stale;
+    metrics.bad_updates = trainer->state.bad_updates;
+    return mlm__struct_write(out, &metrics, sizeof metrics, "mlm_metrics");
 }
 
 mlm_status mlm_trainer_get_gradient(const mlm_trainer *trainer, size_t index, mlm_tensor *out)

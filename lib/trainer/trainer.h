@@ -24,6 +24,9 @@ typedef struct mlm__run_state {
     int32_t observed;     /* whether there is a lowest loss */
     int32_t stale;        /* observations since the lowest */
     double lowest;
+    double loss_average; /* of the updates' losses; 0: none yet */
+    double rate_factor;  /* of all rates */
+    int32_t bad_updates; /* that were not finite, since the last good one */
 } mlm__run_state;
 
 struct mlm_trainer {
@@ -35,7 +38,7 @@ struct mlm_trainer {
     /* [trained_size] in the parameters' layout, without what is frozen */
     float *gradients, *exp_avg, *exp_avg_sq;
     size_t trained_size;
-    double *sums;                            /* [pieces.count], the norm's scratch */
+    double *sums; /* [pieces.count], the norm's scratch */
 
     mlm__waiting *waiting;
     size_t waiting_count, waiting_capacity;
@@ -62,5 +65,8 @@ struct mlm_trainer {
    against the encoder. */
 mlm_status mlm__trainer_new(mlm_runtime *runtime, mlm_encoder *encoder,
     const mlm_trainer_options *options, mlm_trainer **out);
+
+/* What was accumulated comes to nothing. */
+void mlm__trainer_drop_waiting(mlm_trainer *trainer);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct member {
     const char *name;
     size_t offset;
     member_kind kind; /* integers are 0 or more */
-    bool optional;    /* absent from files of older libraries: stays 0 */
+    bool optional;    /* absent from files of older libraries: stays as it is */
 } member;
 
 #define MEMBER(type, field, its_kind)                                                              \
@@ -55,6 +55,9 @@ static const member state_members[] = {
     MEMBER(mlm__run_state, observed, KIND_INT32),
     MEMBER(mlm__run_state, stale, KIND_INT32),
     MEMBER(mlm__run_state, lowest, KIND_DOUBLE),
+    {"loss_average", offsetof(mlm__run_state, loss_average), KIND_DOUBLE, true},
+    {"rate_factor", offsetof(mlm__run_state, rate_factor), KIND_DOUBLE, true},
+    {"bad_updates", offsetof(mlm__run_state, bad_updates), KIND_INT32, true},
 };
 
 /* Not step and position, which the state has, and not seconds, which no two runs have alike: a
@@ -245,6 +248,7 @@ mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__tra
     memset(out, 0, sizeof *out);
     MLM__TRY(read_format(root, path));
     MLM__TRY(read_options(root, path, &out->options));
+    out->state.rate_factor = 1;
     MLM__TRY(read_object(root, "state", path, state_members, COUNT_OF(state_members), &out->state));
     if (out->state.step > INT64_MAX / 2) /* counting on would overflow */
         return mlm__error(MLM_ERR_FORMAT, "%s: step: %" PRId64 " are more than any run has", path,
@@ -252,6 +256,9 @@ mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__tra
     if (out->state.learning_rate != -1 && out->state.learning_rate < 0)
         return mlm__error(MLM_ERR_FORMAT, "%s: learning_rate: %g is neither -1 nor 0 or more", path,
             out->state.learning_rate);
+    if (!(out->state.rate_factor > 0 && out->state.rate_factor <= 1))
+        return mlm__error(
+            MLM_ERR_FORMAT, "%s: rate_factor: %g is not in (0,1]", path, out->state.rate_factor);
     MLM__TRY(read_object(
         root, "metrics", path, metric_members, COUNT_OF(metric_members), &out->metrics));
     out->metrics.struct_size = sizeof out->metrics;

@@ -136,13 +136,19 @@ static double mean(double sum, int64_t count)
     return count ? sum / (double)count : 0;
 }
 
-static void drop_waiting(mlm_trainer *trainer)
+static double next_rate(const mlm_trainer *trainer)
 {
-    trainer->waiting_count = 0;
-    trainer->number_count = 0;
+    const mlm__run_state *state = &trainer->state;
+    const double rate = state->learning_rate >= 0
+                            ? state->learning_rate
+                            : mlm__schedule_rate(&trainer->options, state->step);
+    return state->rate_factor * rate;
 }
 
-static mlm_status check_finite(const mlm_metrics *metrics)
+/* A second moment takes squares of what is left after clipping, as floats. */
+static const double most_norm = 1e19;
+
+static mlm_status check_finite(const mlm_metrics *metrics, double gradient_scale)
 {
     if (!isfinite(metrics->loss) || !isfinite(metrics->sentence_loss))
         return mlm__error(MLM_ERR_NUMERIC,
@@ -151,7 +157,23 @@ static mlm_status check_finite(const mlm_metrics *metrics)
     if (!isfinite(metrics->grad_norm))
         return mlm__error(
             MLM_ERR_NUMERIC, "mlm_trainer_update: the gradient's norm is %g", metrics->grad_norm);
+    if (gradient_scale * metrics->grad_norm > most_norm)
+        return mlm__error(MLM_ERR_NUMERIC,
+            "mlm_trainer_update: the gradient's norm is %g, too large to be squared",
+            metrics->grad_norm);
     return MLM_OK;
+}
+
+/* A mean at first, then an exponential average. Updates without a label say nothing. */
+static void average_loss(mlm__run_state *state, const mlm_metrics *metrics)
+{
+    enum { UPDATES = 100 };
+    if (metrics->labels == 0)
+        return;
+    if (state->loss_average == 0)
+        state->loss_average = metrics->loss;
+    const double weight = 1.0 / (double)(metrics->step < UPDATES ? metrics->step : UPDATES);
+    state->loss_average += weight * (metrics->loss - state->loss_average);
 }
 
 /* From here on every rank has the same numbers, and nothing can fail but for them. */
@@ -170,22 +192,26 @@ static mlm_status apply(mlm_trainer *trainer, const mlm__sums *sums, int64_t pos
         .accuracy = mean((double)sums->correct, sums->labels),
         .sentence_loss = mean(sums->sentence_loss, sums->sentence_count),
         .sentence_accuracy = mean((double)sums->sentence_correct, sums->sentence_count),
-        .learning_rate = state->learning_rate >= 0 ? state->learning_rate
-                                                   : mlm__schedule_rate(options, state->step),
+        .learning_rate = next_rate(trainer),
         .grad_norm = mlm__gradient_norm(
             trainer->runtime, &trainer->pieces, trainer->gradients, trainer->sums),
     };
-    drop_waiting(trainer);
+    const double gradient_scale = mlm__clip_coefficient(metrics.grad_norm, options->max_grad_norm);
+    mlm__trainer_drop_waiting(trainer);
     /* Batches that are dropped do not come again, here or after a resume. */
     state->position = trainer->metrics.position = position;
-    MLM__TRY(check_finite(&metrics));
+    const mlm_status status = check_finite(&metrics, gradient_scale);
+    if (status < MLM_OK) {
+        state->bad_updates += state->bad_updates < INT32_MAX;
+        return status;
+    }
     const mlm__adamw adamw = {
         .learning_rate = metrics.learning_rate,
         .weight_decay = options->weight_decay,
         .beta1 = options->adam_beta1,
         .beta2 = options->adam_beta2,
         .epsilon = options->adam_epsilon,
-        .gradient_scale = mlm__clip_coefficient(metrics.grad_norm, options->max_grad_norm),
+        .gradient_scale = gradient_scale,
         .bias_correction = options->adam_bias_correction,
         .step = metrics.step,
     };
@@ -193,6 +219,8 @@ static mlm_status apply(mlm_trainer *trainer, const mlm__sums *sums, int64_t pos
         trainer->exp_avg, trainer->exp_avg_sq, trainer->encoder->model->parameters);
     mlm__model_changed(trainer->encoder->model);
     state->step = metrics.step;
+    state->bad_updates = 0;
+    average_loss(state, &metrics);
     trainer->metrics = metrics;
     trainer->has_gradient = true;
     return MLM_OK;

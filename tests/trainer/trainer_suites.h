@@ -12,5 +12,6 @@ Suite *ranks_suite(void);
 Suite *checkpoint_suite(void);
 Suite *attach_suite(void);
 Suite *freezing_suite(void);
+Suite *trouble_suite(void);
 
 #endif
