@@ -20,6 +20,13 @@ extern "C" {
 
 /* ---- training ------------------------------------------------------------- */
 
+/* What goes wrong in a training, and what mlm_train does about it. */
+typedef enum mlm_trouble {
+    MLM_BAD_UPDATE,  /* not finite: dropped, nothing changed; mlm_last_error says more */
+    MLM_LOSS_ROSE,   /* too far above its moving average: the training has diverged    */
+    MLM_WENT_BACK    /* after a divergence: to the last checkpoint, with half the rate */
+} mlm_trouble;
+
 /* What mlm_train works with. mlm_training_init zeroes all but accumulate. */
 typedef struct mlm_training {
     mlm_trainer *trainer;
@@ -46,7 +53,19 @@ typedef struct mlm_training {
        was. Anything but MLM_CONTINUE saves and ends the training. NULL: none. */
     int (*report)(void *user, const mlm_metrics *update, const mlm_metrics *evaluation);
     void *user;
+
+    /* When the training has diverged: at that many updates in a row that are not finite (0 and
+       1: at the first), and at a loss that is that many nats above loss_average (0: never). */
+    int32_t max_bad_updates;
+    int32_t go_back;             /* then: 0 ends it with MLM_ERR_NUMERIC; 1 goes back to the */
+                                 /* checkpoint in directory with half the rate, until it has */
+                                 /* done so MLM_MOST_RETRIES times                           */
+    double max_loss_rise;
+    /* state is that of the trainer, after going back that of the checkpoint. NULL: none. */
+    void (*trouble)(void *user, mlm_trouble what, const mlm_metrics *state);
 } mlm_training;
+
+enum { MLM_MOST_RETRIES = 5 };
 
 static inline void mlm_training_init(mlm_training *training)
 {
@@ -96,12 +115,61 @@ static inline mlm_status mlm_train_step(const mlm_training *training, mlm_metric
     return mlm_trainer_update(training->trainer, update);
 }
 
-/* Evaluates, tells the trainer, and saves the best. MLM_END: patience is at its end. */
+static inline mlm_status mlm_train_tell(const mlm_training *training, mlm_trouble what,
+    mlm_metrics *state)
+{
+    const mlm_status status = mlm_trainer_get_metrics(training->trainer, state);
+    if (status == MLM_OK && training->trouble)
+        training->trouble(training->user, what, state);
+    return status;
+}
+
+/* The next update that is finite. MLM_ERR_NUMERIC: the training has diverged. */
+static inline mlm_status mlm_train_update(const mlm_training *training, mlm_metrics *update)
+{
+    mlm_status status;
+    while ((status = mlm_train_step(training, update)) == MLM_ERR_NUMERIC) {
+        status = mlm_train_tell(training, MLM_BAD_UPDATE, update);
+        if (status != MLM_OK)
+            return status;
+        if (update->bad_updates >= training->max_bad_updates)
+            return MLM_ERR_NUMERIC;
+    }
+    if (status == MLM_OK && training->max_loss_rise > 0
+        && update->loss > update->loss_average + training->max_loss_rise) {
+        status = mlm_train_tell(training, MLM_LOSS_ROSE, update);
+        return status == MLM_OK ? MLM_ERR_NUMERIC : status;
+    }
+    return status;
+}
+
+/* After a divergence. The checkpoint is saved with its new rate at once, so that a restart goes
+   on with it. MLM_ERR_NUMERIC: this is the end. */
+static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_metrics *state)
+{
+    const double factor = 0.5, least = 1.0 / (1 << MLM_MOST_RETRIES);
+    mlm_status status;
+    if (!training->go_back || !training->directory || state->rate_factor <= least)
+        return MLM_ERR_NUMERIC;
+    status = mlm_trainer_go_back(training->trainer, training->directory, factor);
+    if (status == MLM_OK)
+        status = mlm_trainer_get_metrics(training->trainer, state);
+    if (status == MLM_OK)
+        status = mlm_corpus_seek(training->corpus, state->position);
+    if (status == MLM_OK)
+        status = mlm_trainer_save(training->trainer, training->directory);
+    return status == MLM_OK ? mlm_train_tell(training, MLM_WENT_BACK, state) : status;
+}
+
+/* Evaluates, tells the trainer, and saves the best. MLM_END: patience is at its end.
+   MLM_ERR_NUMERIC: the held-out loss is not finite. */
 static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_metrics *evaluation)
 {
     int32_t stale = 0;
     mlm_status status = mlm_evaluate(training->encoder, training->eval_corpus,
         training->eval_masker, evaluation);
+    if (status == MLM_OK && !(evaluation->loss - evaluation->loss == 0))
+        return MLM_ERR_NUMERIC;
     if (status == MLM_OK)
         status = mlm_trainer_observe(training->trainer, evaluation->loss, training->min_delta,
             &stale);
@@ -115,7 +183,9 @@ static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_me
 /* Trains until *last has training->steps updates; a resumed trainer goes on where it was.
    MLM_OK: they are done. MLM_END: the corpus or the patience came to its end. MLM_STOPPED:
    report asked to stop. In these three cases the checkpoint is saved, unless a runtime's
-   progress callback stopped just that. After an error the one saved last stands. */
+   progress callback stopped just that. After an error the one saved last stands;
+   MLM_ERR_NUMERIC: the training has diverged. What is decided follows from batches, options
+   and checkpoint alone: a run that is killed and resumed does the same. */
 static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *last)
 {
     mlm_metrics evaluation;
@@ -123,15 +193,27 @@ static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *la
     mlm_status status, ending = MLM_OK;
     mlm_metrics_init(last, sizeof *last);
     status = mlm_trainer_get_metrics(training->trainer, last);
+    if (training->eval_every > 0 && training->patience > 0 && last->stale >= training->patience)
+        ending = MLM_END;
     while (status == MLM_OK && ending == MLM_OK && last->step < training->steps) {
         int due;
-        ending = mlm_train_step(training, last);
-        if (ending != MLM_OK)
-            break;
-        due = training->eval_every > 0 && last->step % training->eval_every == 0;
+        ending = mlm_train_update(training, last);
+        due = ending == MLM_OK && training->eval_every > 0
+            && last->step % training->eval_every == 0;
         if (due)
             ending = mlm_train_evaluate(training, &evaluation);
-        if (ending >= MLM_OK && training->directory && training->save_every > 0
+        if (ending == MLM_ERR_NUMERIC) {
+            ending = mlm_train_go_back(training, last);
+            if (ending != MLM_OK)
+                return ending;
+            saved = last->step;
+            continue;
+        }
+        if (ending != MLM_OK && !due)
+            break;
+        if (due && ending >= MLM_OK)
+            status = mlm_trainer_get_metrics(training->trainer, last); /* stale has changed */
+        if (ending >= MLM_OK && status == MLM_OK && training->directory && training->save_every > 0
             && last->step % training->save_every == 0) {
             status = mlm_trainer_save(training->trainer, training->directory);
             saved = last->step;

@@ -3,7 +3,9 @@
 #include "../../examples/heldout.h"
 #include "mlm/compose.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "support/support.h"
 
@@ -254,6 +256,250 @@ START_TEST(training_ends_when_it_cannot_save)
 }
 END_TEST
 
+/* ---- trouble ---------------------------------------------------------------- */
+
+/* What each sum of gradients becomes: NaN from the from-th update on, calls of them. */
+struct spoiler {
+    int64_t update, from, calls;
+};
+
+static int spoil(void *user, void *data, size_t count, int32_t dtype)
+{
+    struct spoiler *spoiler = user;
+    if (dtype != MLM_F32)
+        return MLM_CONTINUE;
+    ++spoiler->update;
+    if (spoiler->update >= spoiler->from && spoiler->calls > 0) {
+        --spoiler->calls;
+        ((float *)data)[count / 2] = (float)NAN;
+    }
+    return MLM_CONTINUE;
+}
+
+struct told {
+    int bad, rose, back;
+    mlm_metrics state;
+};
+
+static void tell(void *user, mlm_trouble what, const mlm_metrics *state)
+{
+    struct told *told = user;
+    told->bad += what == MLM_BAD_UPDATE;
+    told->rose += what == MLM_LOSS_ROSE;
+    told->back += what == MLM_WENT_BACK;
+    told->state = *state;
+}
+
+static void expect_trouble(struct fixture *fixture, struct spoiler *spoiler, struct told *told)
+{
+    memset(told, 0, sizeof *told);
+    fixture->training.trouble = tell;
+    fixture->training.user = told;
+    assert_ok(mlm_trainer_set_allreduce(fixture->training.trainer, spoil, spoiler, 0, 1));
+}
+
+START_TEST(bad_updates_are_skipped)
+{
+    struct fixture fixture;
+    struct spoiler spoiler = {0, 3, 4};
+    struct told told;
+    mlm_metrics last;
+    open_fixture(&fixture, 0);
+    expect_trouble(&fixture, &spoiler, &told);
+    fixture.training.max_bad_updates = 5;
+    assert_ok(mlm_train(&fixture.training, &last));
+    ck_assert_int_eq(last.step, 8);
+    ck_assert_int_eq(told.bad, 4);
+    ck_assert_int_eq(told.state.bad_updates, 4);
+    ck_assert_int_eq(told.state.step, 2);
+    ck_assert_int_eq(spoiler.update, 12);
+    ck_assert_int_eq(last.position, 2 * 12); /* dropped batches do not come again */
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* 0, 1: the first bad update; 3: the third in a row. The checkpoint saved before stands. */
+START_TEST(bad_updates_in_a_row_end_the_training)
+{
+    int32_t most;
+    for (most = 0; most <= 3; most += most ? 2 : 1) {
+        struct fixture fixture;
+        struct spoiler spoiler = {0, 6, 100};
+        struct told told;
+        mlm_metrics last;
+        const char *folder = test_path(test_folder(), most ? most > 1 ? "three" : "one" : "zero");
+        char *json;
+        size_t size;
+        open_fixture(&fixture, 0);
+        expect_trouble(&fixture, &spoiler, &told);
+        fixture.training.max_bad_updates = most;
+        fixture.training.directory = folder;
+        fixture.training.save_every = 4;
+        assert_status(mlm_train(&fixture.training, &last), MLM_ERR_NUMERIC);
+        ck_assert_int_eq(last.step, 5);
+        ck_assert_int_eq(told.bad, most ? most : 1);
+        ck_assert_int_eq(told.back, 0);
+        json = test_read_file(test_path(folder, "trainer.json"), &size);
+        ck_assert_ptr_nonnull(strstr(json, "\"step\": 4"));
+        free(json);
+        close_fixture(&fixture);
+    }
+}
+END_TEST
+
+/* Spoils all that comes after the first saved step, some times over, and compares the end with a
+   run at the lowered rate without any trouble. */
+START_TEST(going_back_lowers_the_rate_and_goes_on)
+{
+    struct fixture fixture, calm;
+    struct spoiler spoiler = {0, 6, 2 * 2};
+    struct told told;
+    mlm_metrics last, expected;
+    const char *folder = test_path(test_folder(), "back"), *straight = test_path(folder, "../calm");
+    size_t size, calm_size;
+    char *model, *calm_model;
+    open_fixture(&fixture, 0);
+    expect_trouble(&fixture, &spoiler, &told);
+    assert_ok(mlm_trainer_set_learning_rate(fixture.training.trainer, 1e-2));
+    fixture.training.max_bad_updates = 2;
+    fixture.training.go_back = 1;
+    fixture.training.directory = folder;
+    fixture.training.save_every = 4;
+    assert_ok(mlm_train(&fixture.training, &last));
+    ck_assert_int_eq(last.step, 8);
+    ck_assert_int_eq(last.position, 2 * 8);
+    ck_assert_int_eq(told.bad, 4);
+    ck_assert_int_eq(told.back, 2);
+    ck_assert_int_eq(told.state.step, 4);
+    ck_assert_double_eq(last.rate_factor, 0.25);
+    ck_assert_double_eq(last.learning_rate, 0.25e-2);
+
+    open_fixture(&calm, 0);
+    assert_ok(mlm_trainer_set_learning_rate(calm.training.trainer, 1e-2));
+    calm.training.directory = straight;
+    calm.training.steps = 4;
+    assert_ok(mlm_train(&calm.training, &expected));
+    assert_ok(mlm_trainer_go_back(calm.training.trainer, straight, 0.25));
+    calm.training.steps = 8;
+    assert_ok(mlm_train(&calm.training, &expected));
+    ck_assert_double_eq(last.loss, expected.loss);
+    model = test_read_file(test_path(folder, "model.safetensors"), &size);
+    calm_model = test_read_file(test_path(straight, "model.safetensors"), &calm_size);
+    ck_assert_uint_eq(size, calm_size);
+    ck_assert_mem_eq(model, calm_model, size);
+    free(model);
+    free(calm_model);
+    close_fixture(&calm);
+    close_fixture(&fixture);
+}
+END_TEST
+
+START_TEST(going_back_has_an_end)
+{
+    struct fixture fixture;
+    struct spoiler spoiler = {0, 6, 100};
+    struct told told;
+    mlm_metrics last;
+    open_fixture(&fixture, 0);
+    expect_trouble(&fixture, &spoiler, &told);
+    fixture.training.go_back = 1;
+    fixture.training.directory = test_path(test_folder(), "back");
+    fixture.training.save_every = 4;
+    assert_status(mlm_train(&fixture.training, &last), MLM_ERR_NUMERIC);
+    ck_assert_int_eq(told.back, MLM_MOST_RETRIES);
+    ck_assert_int_eq(told.bad, MLM_MOST_RETRIES + 1);
+    ck_assert_double_eq(last.rate_factor, 1.0 / 32);
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* The decoder's bias of one token is raised by 50 in the middle of the training. */
+static int raise_loss(void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
+{
+    const struct fixture *fixture = user;
+    size_t i;
+    (void)evaluation;
+    for (i = 0; update->step == 5 && i < mlm_encoder_tensor_count(fixture->encoder); ++i) {
+        float bias[WORDS] = {0, 50};
+        mlm_tensor tensor;
+        mlm_tensor_init(&tensor, sizeof tensor);
+        assert_ok(mlm_encoder_get_tensor(fixture->encoder, i, &tensor));
+        if (strcmp(tensor.name, "cls.predictions.bias") == 0)
+            assert_ok(mlm_encoder_set_tensor(fixture->encoder, i, bias, WORDS));
+    }
+    return MLM_CONTINUE;
+}
+
+START_TEST(a_loss_that_rises_ends_the_training)
+{
+    static const double bounds[] = {0, 100, 10};
+    size_t i;
+    for (i = 0; i < 3; ++i) {
+        struct fixture fixture;
+        mlm_metrics last;
+        open_fixture(&fixture, 0);
+        fixture.training.report = raise_loss;
+        fixture.training.user = &fixture;
+        fixture.training.max_loss_rise = bounds[i];
+        if (i < 2) {
+            assert_ok(mlm_train(&fixture.training, &last));
+            ck_assert_double_gt(last.loss, 40);
+        } else {
+            assert_status(mlm_train(&fixture.training, &last), MLM_ERR_NUMERIC);
+            ck_assert_int_eq(last.step, 6);
+            ck_assert_double_gt(last.loss, last.loss_average + 10);
+        }
+        close_fixture(&fixture);
+    }
+}
+END_TEST
+
+START_TEST(a_held_out_loss_that_is_no_number_is_a_divergence)
+{
+    struct fixture fixture;
+    mlm_metrics evaluation;
+    float numbers[WORDS * 8];
+    const char *best = test_path(test_folder(), "best");
+    size_t i;
+    open_fixture(&fixture, 0);
+    for (i = 0; i < WORDS * 8; ++i)
+        numbers[i] = (float)NAN;
+    assert_ok(mlm_encoder_set_tensor(fixture.encoder, 0, numbers, WORDS * 8));
+    fixture.training.best_directory = best;
+    assert_status(mlm_train_evaluate(&fixture.training, &evaluation), MLM_ERR_NUMERIC);
+    ck_assert_int_ne(access(best, F_OK), 0);
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* Patience that is at its end stays so, in a training that starts again too. */
+START_TEST(patience_survives_a_restart)
+{
+    struct fixture fixture;
+    struct seen seen = {0};
+    mlm_metrics last;
+    mlm_trainer *resumed;
+    const char *folder = test_path(test_folder(), "last");
+    open_fixture(&fixture, 0);
+    fixture.training.eval_every = 1;
+    fixture.training.patience = 3;
+    fixture.training.directory = folder;
+    seen.stop_at = 3;
+    assert_status(train(&fixture, &seen, &last), MLM_STOPPED);
+    ck_assert_int_eq(last.stale, 2);
+    assert_ok(mlm_trainer_resume(NULL, fixture.encoder, folder, NULL, &resumed));
+    mlm_trainer_free(fixture.training.trainer);
+    fixture.training.trainer = resumed;
+    fixture.training.report = NULL;
+    assert_status(mlm_train(&fixture.training, &last), MLM_END);
+    ck_assert_int_eq(last.step, 4);
+    ck_assert_int_eq(last.stale, 3);
+    assert_status(mlm_train(&fixture.training, &last), MLM_END);
+    ck_assert_int_eq(last.step, 4);
+    close_fixture(&fixture);
+}
+END_TEST
+
 /* ---- fill-mask -------------------------------------------------------------- */
 
 START_TEST(fill_mask_says_what_it_needs)
@@ -428,7 +674,7 @@ static Suite *compose_suite(void)
     Suite *suite = suite_create("compose");
     TCase *padded = tcase_create("padded"), *training = tcase_create("training");
     TCase *fill = tcase_create("fill_mask");
-    TCase *turn = tcase_create("in_turn");
+    TCase *turn = tcase_create("in_turn"), *trouble = tcase_create("trouble");
     tcase_add_test(padded, padding_goes_and_comes_back);
     tcase_add_test(padded, no_mask_is_no_padding);
     tcase_add_test(training, training_ends_with_its_steps);
@@ -437,9 +683,17 @@ static Suite *compose_suite(void)
     tcase_add_test(training, training_ends_with_its_patience);
     tcase_add_test(training, training_ends_when_told);
     tcase_add_test(training, training_ends_when_it_cannot_save);
+    tcase_add_test(training, patience_survives_a_restart);
+    tcase_add_test(trouble, bad_updates_are_skipped);
+    tcase_add_test(trouble, bad_updates_in_a_row_end_the_training);
+    tcase_add_test(trouble, going_back_lowers_the_rate_and_goes_on);
+    tcase_add_test(trouble, going_back_has_an_end);
+    tcase_add_test(trouble, a_loss_that_rises_ends_the_training);
+    tcase_add_test(trouble, a_held_out_loss_that_is_no_number_is_a_divergence);
     tcase_add_test(fill, fill_mask_says_what_it_needs);
     suite_add_tcase(suite, padded);
     suite_add_tcase(suite, training);
+    suite_add_tcase(suite, trouble);
     tcase_add_test(turn, each_token_is_asked_with_the_rest_of_its_word);
     tcase_add_test(turn, losses_in_turn_reveal_what_came_before);
     tcase_add_test(turn, held_out_masks_have_a_fixed_seed);
