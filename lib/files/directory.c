@@ -24,16 +24,22 @@
    is more than it takes in a second: between any two of these the progress callback is told. */
 enum { BUFFER_SIZE = 1 << 16, SLICE_SIZE = 1 << 22, FLUSH_SIZE = 1 << 26 };
 
-enum { WORKING_SIZE = NAME_MAX + sizeof ".new" };
+/* Behind the names of what a save is still writing and of what it replaces. Whatever has such a
+   name is a save's, and what a killed one left goes with the next; so it must be a name that
+   nobody else gives. */
+#define FRESH ".mlm-new"
+#define REPLACED ".mlm-old"
+
+enum { WORKING_SIZE = NAME_MAX + sizeof FRESH };
 
 struct mlm__directory {
     mlm_runtime *runtime; /* borrowed */
     int32_t mode;
     char *path;               /* as it was given, for messages */
-    char *name, *fresh, *old; /* its name in the parent, NAME.new and NAME.old */
+    char *name, *fresh, *old; /* its name in the parent, NAME.mlm-new and NAME.mlm-old */
     char *fresh_path;         /* for messages */
     int parent;               /* where these are */
-    int folder;               /* where files are written: NAME, or NAME.new */
+    int folder;               /* where files are written: NAME, or NAME.mlm-new */
     bool singly;              /* files are replaced in the folder that there is */
 
     int file; /* the one being written, files[count]; -1: none */
@@ -63,7 +69,7 @@ static char *with_suffix(mlm_runtime *runtime, const char *text, const char *suf
 static void working_name(
     const mlm__directory *directory, const char *name, char working[WORKING_SIZE])
 {
-    snprintf(working, WORKING_SIZE, "%s%s", name, directory->singly ? ".new" : "");
+    snprintf(working, WORKING_SIZE, "%s%s", name, directory->singly ? FRESH : "");
 }
 
 static mlm_status file_failed(
@@ -121,9 +127,9 @@ static mlm_status locate(mlm__directory *directory, const char *path, bool *exis
     if (!*name)
         return mlm__error(MLM_ERR_IO, "'%s': is not a directory that can be written", path);
     if (!(directory->name = mlm__copy_text(runtime, name, strlen(name))) ||
-        !(directory->fresh = with_suffix(runtime, name, ".new")) ||
-        !(directory->old = with_suffix(runtime, name, ".old")) ||
-        !(directory->fresh_path = with_suffix(runtime, directory->path, ".new")))
+        !(directory->fresh = with_suffix(runtime, name, FRESH)) ||
+        !(directory->old = with_suffix(runtime, name, REPLACED)) ||
+        !(directory->fresh_path = with_suffix(runtime, directory->path, FRESH)))
         return MLM_ERR_MEMORY;
     if (slash) {
         slash[slash == resolved] = 0;
@@ -140,6 +146,14 @@ static mlm_status begin_files(mlm__directory *directory)
     return directory->folder < 0 ? mlm__file_error(directory->path, "open", ENOENT) : MLM_OK;
 }
 
+/* Whether a folder is the working directory, where a process would be left in one that is gone. */
+static bool is_working_directory(const struct stat *folder)
+{
+    struct stat working;
+    return stat(".", &working) == 0 && working.st_dev == folder->st_dev &&
+           working.st_ino == folder->st_ino;
+}
+
 /* Refuses now what commit could not replace. */
 static mlm_status check_replaceable(const mlm__directory *directory, mode_t *mode)
 {
@@ -154,6 +168,10 @@ static mlm_status check_replaceable(const mlm__directory *directory, mode_t *mod
     else if (status.st_dev != parent.st_dev)
         result = mlm__error(MLM_ERR_IO,
             "%s: cannot be replaced: it is a mount point; name a directory in it", directory->path);
+    else if (is_working_directory(&status))
+        result = mlm__error(MLM_ERR_IO,
+            "%s: cannot be replaced: it is the working directory; name a directory in it",
+            directory->path);
     else
         result = mlm__folder_each(fd, directory->path, NULL, NULL);
     if (result == MLM_OK)
@@ -162,17 +180,23 @@ static mlm_status check_replaceable(const mlm__directory *directory, mode_t *mod
     return result;
 }
 
+/* What an earlier save left that was cut off between or after its two renames. */
+static mlm_status mend(const mlm__directory *directory)
+{
+    struct stat status;
+    if (fstatat(directory->parent, directory->old, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return MLM_OK;
+    if (fstatat(directory->parent, directory->name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return mlm__folder_remove(directory->parent, directory->old, directory->path);
+    return renameat(directory->parent, directory->old, directory->parent, directory->name) == 0
+               ? MLM_OK
+               : mlm__file_error(directory->path, "restore", errno);
+}
+
 static mlm_status begin_directory(mlm__directory *directory)
 {
     int parent = directory->parent;
-    struct stat status;
-    if (mlm__folder_is_replaced(parent, directory->old)) {
-        /* An earlier save was cut off between or after its two renames. */
-        if (fstatat(parent, directory->name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-            MLM__TRY(mlm__folder_remove(parent, directory->old, directory->path));
-        else if (renameat(parent, directory->old, parent, directory->name) != 0)
-            return mlm__file_error(directory->path, "restore", errno);
-    }
+    MLM__TRY(mend(directory));
     mode_t mode = 0;
     MLM__TRY(check_replaceable(directory, &mode));
     MLM__TRY(mlm__folder_remove(parent, directory->fresh, directory->fresh_path));
@@ -273,15 +297,9 @@ static mlm_status write_slice(mlm__directory *directory, const char *data, size_
     file->size += (int64_t)size;
     directory->written += (int64_t)size;
     directory->unflushed += (int64_t)size;
-    while (size > 0) {
-        ssize_t put = write(directory->file, data, size);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return file_failed(directory, file->name, "write", errno);
-        data += put;
-        size -= (size_t)put;
-    }
+    int failed = mlm__file_append(directory->file, data, size);
+    if (failed != 0)
+        return file_failed(directory, file->name, "write", failed);
     return directory->unflushed >= FLUSH_SIZE ? flush_to_disk(directory) : MLM_OK;
 }
 
@@ -426,8 +444,6 @@ static mlm_status commit_files(const mlm__directory *directory)
 static mlm_status keep_file(void *context, int fd, const char *name)
 {
     const mlm__directory *directory = context;
-    if (strcmp(name, MLM__FOLDER_REPLACED) == 0)
-        return MLM_OK;
     for (size_t i = 0; i < directory->count; i++)
         if (strcmp(directory->files[i].name, name) == 0)
             return MLM_OK;
@@ -452,7 +468,7 @@ static mlm_status commit_directory(mlm__directory *directory)
     MLM__TRY(mlm__folder_sync(directory->parent, directory->path));
     mlm_status removed =
         mlm__folder_remove(directory->parent, directory->fresh, directory->fresh_path);
-    if (removed == MLM_OK && mlm__folder_is_replaced(directory->parent, directory->old))
+    if (removed == MLM_OK)
         removed = mlm__folder_remove(directory->parent, directory->old, directory->path);
     if (removed != MLM_OK)
         mlm__log(directory->runtime, MLM_LOG_WARNING, "saved, but what it replaced remains: %s",
@@ -479,8 +495,8 @@ char *mlm__directory_resolve(mlm_runtime *runtime, const char *path)
     char *current = mlm__copy_text(runtime, path, length);
     if (!current || mlm__path_exists(current))
         return current;
-    char *old = with_suffix(runtime, current, ".old");
-    bool cut_off = old && mlm__folder_is_replaced(AT_FDCWD, old);
+    char *old = with_suffix(runtime, current, REPLACED);
+    bool cut_off = old && mlm__path_is_directory(old);
     mlm__free(runtime, cut_off || !old ? current : old);
     return cut_off || !old ? old : current;
 }

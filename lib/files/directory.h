@@ -6,11 +6,11 @@
 #include "mlm/mlm.h"
 
 enum {
-    /* Each file is written as NAME.new in the directory, and gets its name at commit. Other files
-       stay. A directory that is absent appears at commit, as with MLM__REPLACE_DIRECTORY. */
+    /* Each file is written as NAME.mlm-new in the directory, and gets its name at commit. Other
+       files stay. A directory that is absent appears at commit, as with MLM__REPLACE_DIRECTORY. */
     MLM__REPLACE_FILES,
-    /* All files are written to DIRECTORY.new, which takes the place of DIRECTORY at commit, all at
-       once. Other regular files move along; anything else in it refuses the save. */
+    /* All files are written to DIRECTORY.mlm-new, which takes the place of DIRECTORY at commit, all
+       at once. Other regular files move along; anything else in it refuses the save. */
     MLM__REPLACE_DIRECTORY,
 };
 
@@ -39,8 +39,8 @@ mlm_status mlm__directory_commit(mlm__directory *directory);
 /* Removes what was written and frees; keeps this thread's error. NULL does nothing. */
 void mlm__directory_abort(mlm__directory *directory);
 
-/* Where to read: path, or path.old when a save was cut off between two renames and there is no
-   path. A path.old that no save made is never taken. Free it with mlm__free. NULL: no memory. */
+/* Where to read: path, or path.mlm-old when a save was cut off between two renames and there is no
+   path. Free it with mlm__free. NULL: no memory. */
 char *mlm__directory_resolve(mlm_runtime *runtime, const char *path);
 
 #endif

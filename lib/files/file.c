@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,6 +67,40 @@ mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer
         size -= (size_t)got;
     }
     return MLM_OK;
+}
+
+static int append(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t put = write(fd, data, size);
+        if (put < 0 && errno != EINTR)
+            return errno;
+        if (put > 0) {
+            data += put;
+            size -= (size_t)put;
+        }
+    }
+    return 0;
+}
+
+static bool is_pending(int signal)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
+}
+
+int mlm__file_append(int fd, const void *data, size_t size)
+{
+    sigset_t limit, mask;
+    sigemptyset(&limit);
+    sigaddset(&limit, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &limit, &mask);
+    bool hosts = is_pending(SIGXFSZ);
+    int failed = append(fd, data, size), taken;
+    if (failed == EFBIG && !hosts && is_pending(SIGXFSZ))
+        sigwait(&limit, &taken);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return failed;
 }
 
 void mlm__file_close(mlm__file *file)

@@ -1,5 +1,5 @@
 /* Reading files, with pread and never mapped: a file that shrinks behind a mapping kills the host.
-   Every message begins with the path. */
+   Every message begins with the path. And the one way of writing. */
 #ifndef MLM_FILES_FILE_H
 #define MLM_FILES_FILE_H
 
@@ -20,6 +20,10 @@ mlm_status mlm__file_open(mlm_runtime *runtime, const char *path, mlm__file *out
 /* Reads size bytes from offset on; MLM_ERR_IO when the file ends before. */
 mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer, size_t size);
 void mlm__file_close(mlm__file *file);
+
+/* Writes all of it where the descriptor stands; 0 or an errno. The signal of a process that may
+   write no larger file (RLIMIT_FSIZE) does not come through: EFBIG is an error like a full disk. */
+int mlm__file_append(int fd, const void *data, size_t size);
 
 /* A whole file and a final zero byte; one of more than limit bytes is MLM_ERR_FORMAT. */
 mlm_status mlm__file_read_all(

@@ -63,18 +63,6 @@ mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void
     return status;
 }
 
-bool mlm__folder_is_replaced(int parent, const char *name)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    struct stat status;
-    bool found = fstatat(fd, MLM__FOLDER_REPLACED, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                 S_ISREG(status.st_mode);
-    close(fd);
-    return found;
-}
-
 static mlm_status remove_entry(void *path, int fd, const char *name)
 {
     return unlinkat(fd, name, 0) == 0 ? MLM_OK : mlm__file_error(path, "remove its files", errno);
@@ -124,29 +112,10 @@ static int exchange(int parent, const char *a, const char *b)
 #endif
 }
 
-static mlm_status mark_replaced(int parent, const char *name, const char *path)
-{
-    int fd;
-    MLM__TRY(mlm__folder_open(parent, name, path, &fd));
-    int mark = openat(fd, MLM__FOLDER_REPLACED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    mlm_status status =
-        mark < 0 ? mlm__file_error(path, "write to", errno) : mlm__folder_sync(fd, path);
-    if (mark >= 0)
-        close(mark);
-    close(fd);
-    return status;
-}
-
 /* In two steps, between which there is no current: a reader then takes old. */
 static mlm_status replace_in_two(
     int parent, const char *fresh, const char *current, const char *old, const char *path)
 {
-    struct stat status;
-    if (mlm__folder_is_replaced(parent, old))
-        MLM__TRY(mlm__folder_remove(parent, old, path));
-    else if (fstatat(parent, old, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return mlm__error(MLM_ERR_IO, "%s: cannot be replaced: %s is in the way", path, old);
-    MLM__TRY(mark_replaced(parent, current, path));
     if (renameat(parent, current, parent, old) != 0)
         return mlm__file_error(path, "rename", errno);
     if (renameat(parent, fresh, parent, current) != 0) {

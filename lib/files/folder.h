@@ -4,13 +4,7 @@
 #ifndef MLM_FILES_FOLDER_H
 #define MLM_FILES_FOLDER_H
 
-#include <stdbool.h>
-
 #include "mlm/mlm.h"
-
-/* An empty file in a folder that was renamed to make room for another: what marks FOLDER.old as
-   left by a save, not by the user. */
-#define MLM__FOLDER_REPLACED ".replaced"
 
 /* Opens it; *fd is -1, with MLM_OK, when there is none. */
 mlm_status mlm__folder_open(int parent, const char *name, const char *path, int *fd);
@@ -19,8 +13,6 @@ mlm_status mlm__folder_open(int parent, const char *name, const char *path, int 
    regular file is MLM_ERR_IO before. */
 typedef mlm_status mlm__entry_fn(void *context, int fd, const char *name);
 mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context);
-
-bool mlm__folder_is_replaced(int parent, const char *name);
 
 /* Removes a folder that a save left, if there is one. Anything in it but regular files, or another
    process that still writes to it, is MLM_ERR_IO, and nothing is removed. */

@@ -6,7 +6,6 @@
 #include "encoder_fixture.h"
 #include "encoder_tests.h"
 #include "files/directory.h"
-#include "files/folder.h"
 #include "files/safetensors.h"
 
 /* Messages of the log, one a line. */
@@ -578,15 +577,14 @@ START_TEST(a_single_file_goes_before_shards)
 }
 END_TEST
 
-/* A save that was cut off between two renames leaves DIR.old alone, marked. */
+/* A save that was cut off between two renames leaves the old one alone. */
 START_TEST(the_old_directory_stands_in)
 {
     variant file;
     variant_of(masked, &file);
     const char *folder = variant_save(runtime, &file, "masked");
     char old[600];
-    snprintf(old, sizeof old, "%s.old", folder);
-    test_write_file(test_path(folder, MLM__FOLDER_REPLACED), "", 0);
+    snprintf(old, sizeof old, "%s.mlm-old", folder);
     ck_assert_int_eq(rename(folder, old), 0);
     mlm__model *model;
     assert_ok(mlm__model_load(runtime, folder, 0, &model));

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "files/folder.h"
 #include "support/support.h"
 #include "trainer/trainer.h"
 #include "trainer_suites.h"
@@ -291,8 +290,7 @@ START_TEST(a_cut_off_exchange_is_found)
 {
     training_updates(trainer, 2);
     assert_ok(mlm_trainer_save(trainer, checkpoint));
-    test_write_file(test_path(checkpoint, MLM__FOLDER_REPLACED), "", 0);
-    ck_assert_int_eq(rename(checkpoint, test_path(folder, "checkpoint.old")), 0);
+    ck_assert_int_eq(rename(checkpoint, test_path(folder, "checkpoint.mlm-old")), 0);
     mlm_trainer *resumed;
     assert_ok(resume(NULL, &resumed));
     mlm_trainer_free(resumed);
