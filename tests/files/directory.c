@@ -296,8 +296,8 @@ START_TEST(leftover_that_may_be_the_users_is_not)
     ck_assert_int_eq(rename(fresh, test_path(parent, "moved")), 0);
     put(other, "file", "precious");
     ck_assert_int_eq(symlink("other", fresh), 0);
-    assert_error(
-        save(runtime, folder, MLM__REPLACE_DIRECTORY, "x"), MLM_ERR_IO, "out.mlm-new: is in the way");
+    assert_error(save(runtime, folder, MLM__REPLACE_DIRECTORY, "x"), MLM_ERR_IO,
+        "out.mlm-new: is in the way");
     ck_assert(holds(other, "file", "precious") && !absent(fresh) && absent(folder));
 }
 END_TEST

@@ -7,6 +7,7 @@
 Suite *directory_suite(void);
 Suite *file_suite(void);
 Suite *half_suite(void);
+Suite *interruption_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
 Suite *sha256_suite(void);
