@@ -3,10 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "files/file.h"
+#include "files/sha256.h"
 
 static mlm_status parse(
     const char *text, size_t size, const char *name, bool large_numbers, json_t **out)
@@ -170,4 +172,75 @@ mlm_status mlm__json_write(mlm__directory *directory, const char *name, json_t *
                                    : mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
     MLM__TRY(mlm__directory_write(directory, "\n", 1));
     return mlm__directory_finish(directory);
+}
+
+/* ---- sealed ----------------------------------------------------------------- */
+
+/* The last member of a sealed file. */
+static const char seal_begin[] = "  \"sha256\": \"", seal_end[] = "\"\n}\n";
+enum { HASH_SIZE = 64, SEAL_SIZE = sizeof seal_begin - 1 + HASH_SIZE + sizeof seal_end - 1 };
+
+static void make_seal(const char *text, size_t size, char seal[SEAL_SIZE + 1])
+{
+    mlm__sha256 sha;
+    uint8_t digest[32];
+    char hex[HASH_SIZE + 1];
+    mlm__sha256_init(&sha);
+    mlm__sha256_update(&sha, text, size);
+    mlm__sha256_final(&sha, digest);
+    mlm__sha256_hex(digest, hex);
+    snprintf(seal, SEAL_SIZE + 1, "%s%s%s", seal_begin, hex, seal_end);
+}
+
+/* The text is an object's; its final line end and brace give way to a comma and a line end. */
+static mlm_status write_sealed(mlm__directory *directory, const char *name, char *text, size_t size)
+{
+    char seal[SEAL_SIZE + 1];
+    memcpy(text + size - 2, ",\n", 2);
+    make_seal(text, size, seal);
+    MLM__TRY(mlm__directory_start(directory, name));
+    MLM__TRY(mlm__directory_write(directory, text, size));
+    MLM__TRY(mlm__directory_write(directory, seal, SEAL_SIZE));
+    return mlm__directory_finish(directory);
+}
+
+mlm_status mlm__json_write_sealed(mlm__directory *directory, const char *name, json_t *root)
+{
+    mlm_runtime *runtime = mlm__directory_runtime(directory);
+    size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(root ? digits_needed(root) : 0);
+    size_t size = root ? json_dumpb(root, NULL, 0, flags) : 0;
+    if (size == 0)
+        return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
+    char *text = mlm__alloc(runtime, size, 1);
+    if (!text)
+        return MLM_ERR_MEMORY;
+    mlm_status status = json_dumpb(root, text, size, flags) == size
+                            ? write_sealed(directory, name, text, size)
+                            : mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
+    mlm__free(runtime, text);
+    return status;
+}
+
+static bool is_sealed(const char *text, size_t size)
+{
+    char seal[SEAL_SIZE + 1];
+    if (size < SEAL_SIZE)
+        return false;
+    make_seal(text, size - SEAL_SIZE, seal);
+    return memcmp(text + size - SEAL_SIZE, seal, SEAL_SIZE) == 0;
+}
+
+mlm_status mlm__json_load_sealed(mlm_runtime *runtime, const char *path, size_t limit, json_t **out)
+{
+    *out = NULL;
+    char *text;
+    size_t size;
+    MLM__TRY(mlm__file_read_all(runtime, path, limit, &text, &size));
+    mlm_status status =
+        is_sealed(text, size)
+            ? mlm__json_parse(text, size, path, out)
+            : mlm__error(MLM_ERR_FORMAT,
+                  "%s: damaged: its last member is not the SHA-256 of what is before it", path);
+    mlm__free(runtime, text);
+    return status;
 }

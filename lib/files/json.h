@@ -36,4 +36,10 @@ json_t *mlm__json_seed(uint64_t seed);
    that trees may be built unchecked. */
 mlm_status mlm__json_write(mlm__directory *directory, const char *name, json_t *root);
 
+/* The same of an object with members, and behind them "sha256": the hash of every byte before that
+   member's line. Loading refuses a file of which a bit is another, with MLM_ERR_FORMAT. */
+mlm_status mlm__json_write_sealed(mlm__directory *directory, const char *name, json_t *root);
+mlm_status mlm__json_load_sealed(
+    mlm_runtime *runtime, const char *path, size_t limit, json_t **out);
+
 #endif

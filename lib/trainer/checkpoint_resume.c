@@ -245,6 +245,10 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         if (given->learning_rate != record.options.learning_rate)
             trainer->state.rate_factor = 1;
     }
+    if (strcmp(record.build, mlm_build_info()) != 0)
+        mlm__log(encoder->runtime, MLM_LOG_WARNING,
+            "%s: written by %s, this is %s: from here on numbers may be rounded differently",
+            json_path, record.build, mlm_build_info());
     *out = trainer;
     return MLM_OK;
 }
@@ -256,7 +260,7 @@ static mlm_status resume(mlm_runtime *runtime, mlm_encoder *encoder, const char 
     if (!path)
         return MLM_ERR_MEMORY;
     json_t *root;
-    mlm_status status = mlm__json_load(encoder->runtime, path, MOST_JSON, &root);
+    mlm_status status = mlm__json_load_sealed(encoder->runtime, path, MOST_JSON, &root);
     if (status == MLM_OK) {
         status = resume_from(runtime, encoder, directory, path, root, given, alike, out);
         json_decref(root);

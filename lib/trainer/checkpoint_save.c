@@ -60,7 +60,7 @@ static mlm_status write_trainer_json(const mlm_trainer *trainer, mlm__directory 
 {
     json_t *root;
     MLM__TRY(mlm__trainer_json_make(trainer, directory, &root));
-    mlm_status status = mlm__json_write(directory, MLM__TRAINER_JSON, root);
+    mlm_status status = mlm__json_write_sealed(directory, MLM__TRAINER_JSON, root);
     json_decref(root);
     return status;
 }

@@ -3,7 +3,6 @@
 #include <float.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -144,12 +143,9 @@ mlm_status mlm__trainer_json_make(
     json_t *provenance;
     *out = NULL;
     MLM__TRY(mlm__provenance_of(trainer, &provenance));
-    char version[32];
-    snprintf(version, sizeof version, "%d.%d.%d", MLM_VERSION_MAJOR, MLM_VERSION_MINOR,
-        MLM_VERSION_PATCH);
     /* json_pack takes the references of all its "o", also where it fails. */
     *out = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "format_version",
-        (int)MLM__CHECKPOINT_FORMAT, "libmlm_version", version, "options",
+        (int)MLM__CHECKPOINT_FORMAT, "build", mlm_build_info(), "options",
         options_object(&trainer->options), "state",
         object_of(&trainer->state, state_members, COUNT_OF(state_members)), "metrics",
         object_of(&trainer->metrics, metric_members, COUNT_OF(metric_members)), "provenance",
@@ -243,10 +239,17 @@ static mlm_status read_format(const json_t *root, const char *path)
     return MLM_OK;
 }
 
+static mlm_status read_build(const json_t *root, const char *path, const char **out)
+{
+    MLM__TRY(mlm__json_string(root, "build", path, out));
+    return *out ? MLM_OK : missing(path, "build");
+}
+
 mlm_status mlm__trainer_json_read(const json_t *root, const char *path, mlm__trainer_record *out)
 {
     memset(out, 0, sizeof *out);
     MLM__TRY(read_format(root, path));
+    MLM__TRY(read_build(root, path, &out->build));
     MLM__TRY(read_options(root, path, &out->options));
     out->state.rate_factor = 1;
     MLM__TRY(read_object(root, "state", path, state_members, COUNT_OF(state_members), &out->state));

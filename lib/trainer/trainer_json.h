@@ -20,6 +20,7 @@ mlm_status mlm__trainer_json_make(
 
 /* What trainer.json says of a run. Every member must be there. */
 typedef struct mlm__trainer_record {
+    const char *build; /* mlm_build_info of the library that wrote it; the JSON's */
     mlm_trainer_options options;
     mlm__run_state state;
     mlm_metrics metrics;

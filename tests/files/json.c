@@ -194,6 +194,64 @@ START_TEST(no_memory_is_reported_without_a_leak)
 }
 END_TEST
 
+static mlm_status write_sealed(mlm_runtime *with, void *folder)
+{
+    json_t *root = parsed(numbers);
+    mlm__directory *directory;
+    mlm_status status = mlm__directory_begin(with, folder, MLM__REPLACE_FILES, &directory);
+    if (status == MLM_OK && (status = mlm__json_write_sealed(directory, "a.json", root)) != MLM_OK)
+        mlm__directory_abort(directory);
+    else if (status == MLM_OK)
+        status = mlm__directory_commit(directory);
+    json_decref(root);
+    return status;
+}
+
+static mlm_status load_sealed(mlm_runtime *failing, void *path)
+{
+    json_t *root;
+    mlm_status status = mlm__json_load_sealed(failing, path, 10000, &root);
+    json_decref(root);
+    return status;
+}
+
+/* head -n -2 FILE | sha256sum is what its last member says; any bit of it that is another shows. */
+START_TEST(sealed_files_show_any_damage)
+{
+    const char *folder = test_folder(), *path = test_path(folder, "a.json");
+    assert_ok(write_sealed(runtime, (void *)folder));
+    json_t *root, *before = parsed(numbers);
+    assert_ok(mlm__json_load_sealed(runtime, path, 10000, &root));
+    char command[2000], *seal = strdup(json_string_value(json_object_get(root, "sha256")));
+    snprintf(command, sizeof command,
+        "printf '%%s  -\n' %s > %s.sum; head -n -2 %s | sha256sum -c --quiet %s.sum", seal, path,
+        path, path);
+    ck_assert_int_eq(system(command), 0);
+    json_object_del(root, "sha256");
+    ck_assert(json_equal(root, before));
+    json_decref(root);
+    json_decref(before);
+    free(seal);
+
+    size_t size;
+    char *text = test_read_file(path, &size);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        test_write_file(path, text, size);
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        assert_error(load_sealed(runtime, (void *)path), MLM_ERR_FORMAT, "a.json: damaged");
+    }
+    for (size_t cut = 0; cut < size; cut++) {
+        test_write_file(path, text, cut);
+        assert_error(load_sealed(runtime, (void *)path), MLM_ERR_FORMAT, "a.json: damaged");
+    }
+    test_write_file(path, text, size);
+    test_out_of_memory(load_sealed, (void *)path);
+    test_out_of_memory(write_sealed, (void *)folder);
+    free(text);
+}
+END_TEST
+
 Suite *json_suite(void)
 {
     Suite *suite = suite_create("json");
@@ -204,6 +262,7 @@ Suite *json_suite(void)
     tcase_add_test(tcase, nesting_is_limited);
     tcase_add_test(tcase, members_have_their_type_and_range);
     tcase_add_test(tcase, writing_is_plain_and_reads_back);
+    tcase_add_test(tcase, sealed_files_show_any_damage);
     tcase_add_test(tcase, locale_never_shows);
     tcase_add_test(tcase, no_memory_is_reported_without_a_leak);
     suite_add_tcase(suite, tcase);

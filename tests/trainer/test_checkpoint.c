@@ -327,35 +327,42 @@ START_TEST(no_checkpoint_is_not_found)
 }
 END_TEST
 
-/* Another last byte after the last lost ones are gone. */
-static void damage(const char *name, size_t lost)
-{
-    size_t size;
-    char *data = test_read_file(test_path(checkpoint, name), &size);
-    data[size - 1 - lost] ^= 4;
-    test_write_file(test_path(checkpoint, name), data, size - lost);
-    free(data);
-}
+/* Every file of a checkpoint. */
+static const char *const checkpoint_files[] = {
+    "config.json", "model.safetensors", "optimizer.safetensors", "trainer.json"};
 
+/* Some bits of every file, all along it, and cuts; whatever else may be wrong with it then. */
 START_TEST(damaged_files_are_named)
 {
-    static const char *const names[] = {
-        "config.json", "model.safetensors", "optimizer.safetensors"};
+    enum { FLIPS = 40, CUTS = 5 };
+    uint64_t state = 1;
     training_updates(trainer, 5);
-    for (size_t i = 0; i < 3; i++) {
-        assert_ok(mlm_trainer_save(trainer, checkpoint));
-        damage(names[i], 0);
-        refused(MLM_ERR_FORMAT, names[i]);
-        refused(MLM_ERR_FORMAT, "SHA-256");
-        assert_ok(mlm_trainer_save(trainer, checkpoint));
-        damage(names[i], 1);
-        refused(MLM_ERR_FORMAT, names[i]);
-        refused(MLM_ERR_FORMAT, "bytes, trainer.json says");
-        assert_ok(mlm_trainer_save(trainer, checkpoint));
-        ck_assert_int_eq(unlink(test_path(checkpoint, names[i])), 0);
-        refused(MLM_ERR_FORMAT, names[i]);
-        refused(MLM_ERR_FORMAT, "missing");
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    for (size_t i = 0; i < sizeof checkpoint_files / sizeof *checkpoint_files; i++) {
+        const char *name = checkpoint_files[i], *path = test_path(checkpoint, name);
+        size_t size;
+        char *data = test_read_file(path, &size);
+        for (size_t f = 0; f < FLIPS; f++) {
+            size_t at = f == 0 ? 0 : f == 1 ? size - 1 : test_random(&state) % size;
+            char bit = (char)(1 << test_random(&state) % 8);
+            data[at] ^= bit;
+            test_write_file(path, data, size);
+            data[at] ^= bit;
+            refused(MLM_ERR_FORMAT, name);
+            refused(MLM_ERR_FORMAT, "SHA-256");
+        }
+        for (size_t c = 0; c < CUTS; c++) {
+            test_write_file(path, data, c == 0 ? size - 1 : test_random(&state) % size);
+            refused(MLM_ERR_FORMAT, name);
+        }
+        ck_assert_int_eq(unlink(path), 0);
+        refused(strcmp(name, "trainer.json") == 0 ? MLM_ERR_NOT_FOUND : MLM_ERR_FORMAT, name);
+        test_write_file(path, data, size);
+        free(data);
     }
+    mlm_trainer *whole;
+    assert_ok(resume(NULL, &whole));
+    mlm_trainer_free(whole);
 }
 END_TEST
 
@@ -368,8 +375,7 @@ static json_t *load_record(const char *directory)
 
 static void store_record(json_t *root)
 {
-    ck_assert_int_eq(json_dump_file(root, test_path(checkpoint, "trainer.json"), 0), 0);
-    json_decref(root);
+    training_store_record(checkpoint, root);
 }
 
 /* Sets root[object][member] (root[member] for "") to a JSON value, or removes it for NULL. */
@@ -388,6 +394,38 @@ static void change_record(const char *object, const char *member, const char *va
     store_record(root);
 }
 
+static char logged[512];
+
+static void remember(void *user, int32_t level, const char *message)
+{
+    (void)user;
+    ck_assert_int_eq(level, MLM_LOG_WARNING);
+    snprintf(logged, sizeof logged, "%s", message);
+}
+
+START_TEST(another_build_is_told_and_not_refused)
+{
+    mlm_runtime_options options;
+    mlm_runtime *telling;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.log = remember;
+    assert_ok(mlm_runtime_create(&options, &telling));
+    mlm_encoder *told = training_encoder(telling, 0.1);
+    mlm_trainer *resumed;
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    assert_ok(mlm_trainer_resume(telling, told, checkpoint, NULL, &resumed));
+    ck_assert_str_eq(logged, "");
+    mlm_trainer_free(resumed);
+    change_record("", "build", "\"libmlm 0.0.9 blas=blis\"");
+    assert_ok(mlm_trainer_resume(telling, told, checkpoint, NULL, &resumed));
+    ck_assert_msg(strstr(logged, "trainer.json: written by libmlm 0.0.9 blas=blis, this is libmlm"),
+        "%s", logged);
+    mlm_trainer_free(resumed);
+    mlm_encoder_free(told);
+    mlm_runtime_free(telling);
+}
+END_TEST
+
 #define A_HASH "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""
 
 START_TEST(hostile_records_are_refused)
@@ -401,6 +439,7 @@ START_TEST(hostile_records_are_refused)
         {"", "format_version", "2", MLM_ERR_UNSUPPORTED, "format_version is 2"},
         {"", "format_version", "0", MLM_ERR_FORMAT, "format_version"},
         {"", "format_version", "\"1\"", MLM_ERR_FORMAT, "format_version"},
+        {"", "build", NULL, MLM_ERR_FORMAT, "build: missing"},
         {"", "options", NULL, MLM_ERR_FORMAT, "options"},
         {"", "options", "[]", MLM_ERR_FORMAT, "options"},
         {"", "state", "7", MLM_ERR_FORMAT, "state"},
@@ -451,7 +490,7 @@ START_TEST(hostile_records_are_refused)
         refused(cases[i].status, cases[i].part);
     }
     test_write_file(test_path(checkpoint, "trainer.json"), "{\"format_version\": 1", 20);
-    refused(MLM_ERR_FORMAT, "trainer.json:1:");
+    refused(MLM_ERR_FORMAT, "trainer.json: damaged");
     test_write_file(test_path(checkpoint, "trainer.json"), "", 0);
     refused(MLM_ERR_FORMAT, "trainer.json");
 }
@@ -549,6 +588,7 @@ Suite *checkpoint_suite(void)
     tcase_add_test(tests, a_cut_off_exchange_is_found);
     tcase_add_test(tests, no_checkpoint_is_not_found);
     tcase_add_test(tests, damaged_files_are_named);
+    tcase_add_test(tests, another_build_is_told_and_not_refused);
     tcase_add_test(tests, hostile_records_are_refused);
     tcase_add_test(tests, another_model_is_a_mismatch);
     tcase_add_test(tests, memory_may_fail_anywhere);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/runtime.h"
+#include "files/json.h"
 #include "support/support.h"
 
 mlm_batch training_batch_make(
@@ -126,4 +128,17 @@ void assert_same_parameters(const mlm_encoder *a, const mlm_encoder *b)
 void assert_other_parameters(const mlm_encoder *a, const mlm_encoder *b)
 {
     ck_assert_ptr_nonnull(first_difference(a, b));
+}
+
+void training_store_record(const char *checkpoint, json_t *root)
+{
+    mlm_runtime *runtime;
+    mlm__directory *directory;
+    json_object_del(root, "sha256");
+    assert_ok(mlm__runtime_retain(NULL, &runtime));
+    assert_ok(mlm__directory_begin(runtime, checkpoint, MLM__REPLACE_FILES, &directory));
+    assert_ok(mlm__json_write_sealed(directory, "trainer.json", root));
+    assert_ok(mlm__directory_commit(directory));
+    mlm_runtime_free(runtime);
+    json_decref(root);
 }

@@ -2,6 +2,7 @@
 #ifndef MLM_TESTS_TRAINING_H
 #define MLM_TESTS_TRAINING_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "mlm/mlm.h"
@@ -30,6 +31,9 @@ mlm_trainer *training_trainer(mlm_runtime *runtime, mlm_encoder *encoder);
 mlm_status training_try_update(mlm_trainer *trainer, mlm_metrics *metrics);
 void training_update(mlm_trainer *trainer, mlm_metrics *metrics);
 void training_updates(mlm_trainer *trainer, int32_t count);
+
+/* Writes trainer.json as a save does, and takes root. */
+void training_store_record(const char *checkpoint, json_t *root);
 
 /* Every number of two encoders. */
 void assert_same_parameters(const mlm_encoder *a, const mlm_encoder *b);
