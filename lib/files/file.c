@@ -60,8 +60,9 @@ mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer
         if (got < 0)
             return mlm__file_error(file->path, "read", errno);
         if (got == 0)
-            return mlm__error(MLM_ERR_IO, "%s: ends at byte %" PRId64 ", %zu bytes early",
-                file->path, offset, size);
+            return mlm__error(MLM_ERR_IO,
+                "%s: ends before byte %" PRId64 ", and had %" PRId64 " when it was opened",
+                file->path, offset + (int64_t)size, file->size);
         to += got;
         offset += got;
         size -= (size_t)got;

@@ -29,6 +29,7 @@ struct mlm__line_reader {
     bool file_begins;        /* the next line is the first of its file */
     bool exhausted;          /* all is in the buffer */
     int64_t file_bytes;      /* read from the file */
+    int64_t file_size;       /* when it was opened; 0: not a regular file */
     int64_t total;           /* bytes of all files; 0: unknown */
     char *buffer;
     size_t capacity;
@@ -184,6 +185,10 @@ static mlm_status open_next(struct mlm__line_reader *reader)
     reader->fd = open(reader->name, O_RDONLY | O_CLOEXEC);
     if (reader->fd < 0)
         return mlm__file_error(reader->name, "open", errno);
+    struct stat status;
+    if (fstat(reader->fd, &status) != 0)
+        return mlm__file_error(reader->name, "read its size", errno);
+    reader->file_size = S_ISREG(status.st_mode) ? status.st_size : 0;
     reader->path++;
     reader->file_begins = true;
     reader->file_bytes = 0;
@@ -249,6 +254,9 @@ static mlm_status fill(mlm__lines *lines)
     size_t got;
     MLM__TRY(read_some(reader, place, room < line_room ? room : line_room, &got));
     if (got == 0) {
+        if (reader->file_bytes < reader->file_size)
+            return mlm__error(MLM_ERR_IO, "%s: ends at byte %lld, and had %lld when it was opened",
+                reader->name, (long long)reader->file_bytes, (long long)reader->file_size);
         end_file(lines);
         return MLM_OK;
     }

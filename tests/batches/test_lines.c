@@ -244,6 +244,41 @@ START_TEST(without_memory)
 }
 END_TEST
 
+/* Called between two reads. */
+static int cut_file(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)what, (void)total;
+    ck_assert_int_gt(done, 0);
+    ck_assert_int_eq(truncate(user, 2500000), 0);
+    return MLM_CONTINUE;
+}
+
+START_TEST(a_file_that_is_cut_meanwhile)
+{
+    enum { SIZE = 5000000 };
+    const char *path = test_path(test_folder(), "text");
+    char *text = malloc(SIZE);
+    for (int i = 0; i < SIZE; i++)
+        text[i] = i % 50 == 49 ? '\n' : 'a';
+    test_write_file(path, text, SIZE);
+    free(text);
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.user = (void *)path;
+    options.progress = cut_file;
+    mlm_runtime *runtime;
+    mlm__lines lines;
+    mlm_status status;
+    assert_ok(mlm_runtime_create(&options, &runtime));
+    assert_ok(mlm__lines_open(runtime, &path, 1, &lines));
+    while ((status = mlm__lines_next(&lines)) == MLM_OK)
+        ;
+    assert_error(status, MLM_ERR_IO, "/text: ends at byte 2500000, and had 5000000");
+    mlm__lines_close(&lines);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 Suite *lines_suite(void)
 {
     Suite *suite = suite_create("lines");
@@ -254,6 +289,7 @@ Suite *lines_suite(void)
     tcase_add_test(tests, more_than_a_block);
     tcase_add_test(tests, a_pipe_is_a_file);
     tcase_add_test(tests, what_is_no_text);
+    tcase_add_test(tests, a_file_that_is_cut_meanwhile);
     tcase_add_test(tests, callbacks_that_fail);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);

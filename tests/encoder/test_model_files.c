@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "encoder/model.h"
 #include "encoder_fixture.h"
@@ -597,6 +598,33 @@ START_TEST(the_old_directory_stands_in)
 }
 END_TEST
 
+static int cut_model(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)done, (void)total;
+    ck_assert_str_eq(what, "reading the model");
+    ck_assert_int_eq(truncate(user, 2000), 0);
+    return MLM_CONTINUE;
+}
+
+START_TEST(a_file_that_is_cut_meanwhile_is_an_error)
+{
+    variant file;
+    variant_of(masked, &file);
+    const char *folder = variant_save(runtime, &file, "masked");
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.user = (void *)test_path(folder, "model.safetensors");
+    options.progress = cut_model;
+    mlm_runtime *cutting;
+    mlm__model *model;
+    assert_ok(mlm_runtime_create(&options, &cutting));
+    assert_error(mlm__model_load(cutting, folder, 0, &model), MLM_ERR_IO,
+        "/model.safetensors: ends before byte ");
+    ck_assert_ptr_null(model);
+    mlm_runtime_free(cutting);
+}
+END_TEST
+
 START_TEST(a_checkpoint_is_read_whole_or_not)
 {
     mlm__model *model;
@@ -649,6 +677,7 @@ Suite *model_files_suite(void)
     tcase_add_test(tests, shards_have_a_limit);
     tcase_add_test(tests, a_single_file_goes_before_shards);
     tcase_add_test(tests, the_old_directory_stands_in);
+    tcase_add_test(tests, a_file_that_is_cut_meanwhile_is_an_error);
     tcase_add_test(tests, a_checkpoint_is_read_whole_or_not);
     suite_add_tcase(suite, tests);
     return suite;

@@ -35,8 +35,8 @@ START_TEST(bytes_are_read_from_where_they_are_asked)
     assert_ok(mlm__file_read_at(&file, 3, bytes, 4));
     ck_assert_str_eq(bytes, "3456");
     assert_ok(mlm__file_read_at(&file, 10, bytes, 0));
-    assert_error(
-        mlm__file_read_at(&file, 8, bytes, 4), MLM_ERR_IO, "a: ends at byte 10, 2 bytes early");
+    assert_error(mlm__file_read_at(&file, 8, bytes, 4), MLM_ERR_IO,
+        "a: ends before byte 12, and had 10 when");
     mlm__file_close(&file);
 }
 END_TEST

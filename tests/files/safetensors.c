@@ -256,7 +256,7 @@ START_TEST(truncation_after_opening_is_an_error)
     test_write_file(path, bytes, length - 1);
     float read;
     assert_error(mlm__safetensors_read(file, mlm__safetensors_find(file, "scale"), &read),
-        MLM_ERR_IO, "ends at byte");
+        MLM_ERR_IO, "ends before byte");
     mlm__safetensors_close(file);
     free(bytes);
 }
