@@ -49,8 +49,9 @@ typedef struct mlm_training {
     const char *directory;       /* the last checkpoint; NULL: none                */
     const char *best_directory;  /* that of the lowest held-out loss; NULL: none   */
 
-    /* After each update, when what is due at it is done. evaluation is NULL where none
-       was. Anything but MLM_CONTINUE saves and ends the training. NULL: none. */
+    /* After each update and the evaluation that is due at it, and before it is saved: what
+       is reported of a step is older than its checkpoint. evaluation is NULL where none was.
+       Anything but MLM_CONTINUE saves and ends the training. NULL: none. */
     int (*report)(void *user, const mlm_metrics *update, const mlm_metrics *evaluation);
     void *user;
 
@@ -63,6 +64,10 @@ typedef struct mlm_training {
     double max_loss_rise;
     /* state is that of the trainer, after going back that of the checkpoint. NULL: none. */
     void (*trouble)(void *user, mlm_trouble what, const mlm_metrics *state);
+
+    /* After each save to one of the directories. MLM_CONTINUE after one that failed, of which
+       mlm_last_error says more: the training goes on without. NULL: it ends. */
+    int (*saved)(void *user, const char *directory, mlm_status status);
 } mlm_training;
 
 enum { MLM_MOST_RETRIES = 5 };
@@ -143,12 +148,23 @@ static inline mlm_status mlm_train_update(const mlm_training *training, mlm_metr
     return status;
 }
 
+/* Whether the training goes on. */
+static inline int mlm_train_save(const mlm_training *training, const char *directory,
+    mlm_status *status)
+{
+    *status = mlm_trainer_save(training->trainer, directory);
+    if (training->saved)
+        return training->saved(training->user, directory, *status) == MLM_CONTINUE
+            || *status == MLM_OK;
+    return *status == MLM_OK;
+}
+
 /* After a divergence. The checkpoint is saved with its new rate at once, so that a restart goes
    on with it. MLM_ERR_NUMERIC: this is the end. */
 static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_metrics *state)
 {
     const double factor = 0.5, least = 1.0 / (1 << MLM_MOST_RETRIES);
-    mlm_status status;
+    mlm_status status, outcome;
     if (!training->go_back || !training->directory || state->rate_factor <= least)
         return MLM_ERR_NUMERIC;
     status = mlm_trainer_go_back(training->trainer, training->directory, factor);
@@ -156,8 +172,8 @@ static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_met
         status = mlm_trainer_get_metrics(training->trainer, state);
     if (status == MLM_OK)
         status = mlm_corpus_seek(training->corpus, state->position);
-    if (status == MLM_OK)
-        status = mlm_trainer_save(training->trainer, training->directory);
+    if (status == MLM_OK && !mlm_train_save(training, training->directory, &outcome))
+        status = outcome;
     return status == MLM_OK ? mlm_train_tell(training, MLM_WENT_BACK, state) : status;
 }
 
@@ -166,15 +182,16 @@ static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_met
 static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_metrics *evaluation)
 {
     int32_t stale = 0;
-    mlm_status status = mlm_evaluate(training->encoder, training->eval_corpus,
+    mlm_status outcome, status = mlm_evaluate(training->encoder, training->eval_corpus,
         training->eval_masker, evaluation);
     if (status == MLM_OK && !(evaluation->loss - evaluation->loss == 0))
         return MLM_ERR_NUMERIC;
     if (status == MLM_OK)
         status = mlm_trainer_observe(training->trainer, evaluation->loss, training->min_delta,
             &stale);
-    if (status == MLM_OK && stale == 0 && training->best_directory)
-        status = mlm_trainer_save(training->trainer, training->best_directory);
+    if (status == MLM_OK && stale == 0 && training->best_directory
+        && !mlm_train_save(training, training->best_directory, &outcome))
+        status = outcome;
     if (status == MLM_OK && training->patience > 0 && stale >= training->patience)
         status = MLM_END;
     return status;
@@ -182,15 +199,15 @@ static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_me
 
 /* Trains until *last has training->steps updates; a resumed trainer goes on where it was.
    MLM_OK: they are done. MLM_END: the corpus or the patience came to its end. MLM_STOPPED:
-   report asked to stop. In these three cases the checkpoint is saved, unless a runtime's
-   progress callback stopped just that. After an error the one saved last stands;
+   report asked to stop. In these three cases the checkpoint is saved; an error if that fails,
+   whatever saved says. After an error the one saved last stands;
    MLM_ERR_NUMERIC: the training has diverged. What is decided follows from batches, options
    and checkpoint alone: a run that is killed and resumed does the same. */
 static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *last)
 {
     mlm_metrics evaluation;
     int64_t saved = -1;
-    mlm_status status, ending = MLM_OK;
+    mlm_status status, outcome, ending = MLM_OK;
     mlm_metrics_init(last, sizeof *last);
     status = mlm_trainer_get_metrics(training->trainer, last);
     if (training->eval_every > 0 && training->patience > 0 && last->stale >= training->patience)
@@ -213,19 +230,22 @@ static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *la
             break;
         if (due && ending >= MLM_OK)
             status = mlm_trainer_get_metrics(training->trainer, last); /* stale has changed */
-        if (ending >= MLM_OK && status == MLM_OK && training->directory && training->save_every > 0
-            && last->step % training->save_every == 0) {
-            status = mlm_trainer_save(training->trainer, training->directory);
-            saved = last->step;
-        }
         if (ending >= MLM_OK && status == MLM_OK && training->report
             && training->report(training->user, last, due ? &evaluation : NULL) != MLM_CONTINUE)
             ending = MLM_STOPPED;
+        if (ending == MLM_OK && status == MLM_OK && training->directory && training->save_every > 0
+            && last->step % training->save_every == 0) {
+            const int goes_on = mlm_train_save(training, training->directory, &outcome);
+            if (outcome == MLM_OK)
+                saved = last->step;
+            else if (!goes_on)
+                status = outcome;
+        }
     }
     if (ending < MLM_OK && ending != MLM_STOPPED)
         return ending;
     if (status == MLM_OK && training->directory && saved != last->step)
-        status = mlm_trainer_save(training->trainer, training->directory);
+        mlm_train_save(training, training->directory, &status);
     return status == MLM_OK ? ending : status;
 }
 

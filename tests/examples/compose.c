@@ -251,7 +251,92 @@ START_TEST(training_ends_when_it_cannot_save)
     fixture.training.save_every = 2;
     ck_assert_int_lt(train(&fixture, &seen, &last), MLM_OK);
     ck_assert_int_eq(last.step, 2);
-    ck_assert_int_eq(seen.updates, 1);
+    ck_assert_int_eq(seen.updates, 2);
+    close_fixture(&fixture);
+}
+END_TEST
+
+/* What becomes of saves: all of them fail until the free_at-th, 0: from none on. */
+struct saves {
+    struct seen seen; /* first: report has it */
+    const char *directory, *in_the_way;
+    int64_t count, failed, free_at;
+};
+
+static int let_pass(void *user, const char *directory, mlm_status status)
+{
+    struct saves *saves = user;
+    ck_assert_str_eq(directory, saves->directory);
+    ++saves->count;
+    if (status != MLM_OK) {
+        ++saves->failed;
+        ck_assert_ptr_nonnull(strstr(mlm_last_error(), "is in the way"));
+    }
+    if (saves->count + 1 == saves->free_at)
+        ck_assert_int_eq(unlink(saves->in_the_way), 0);
+    return MLM_CONTINUE;
+}
+
+/* At 2, 4 and 6 of 7 updates, and at the end. */
+static mlm_status train_with_failing_saves(struct saves *saves, mlm_metrics *last)
+{
+    struct fixture fixture;
+    const char *folder = test_folder();
+    mlm_status status;
+    saves->directory = test_path(folder, "model");
+    saves->in_the_way = test_path(folder, "model.mlm-new");
+    test_write_file(saves->in_the_way, "", 0);
+    open_fixture(&fixture, 0);
+    fixture.training.steps = 7;
+    fixture.training.directory = saves->directory;
+    fixture.training.save_every = 2;
+    fixture.training.saved = let_pass;
+    status = train(&fixture, &saves->seen, last);
+    close_fixture(&fixture);
+    return status;
+}
+
+START_TEST(training_goes_on_when_it_may_without_saving)
+{
+    struct saves saves = {.free_at = 3};
+    mlm_metrics last;
+    assert_ok(train_with_failing_saves(&saves, &last));
+    ck_assert_int_eq(last.step, 7);
+    ck_assert_int_eq(saves.count, 4);
+    ck_assert_int_eq(saves.failed, 2);
+    free(test_read_file(test_path(saves.directory, "trainer.json"), NULL));
+    saves = (struct saves){.free_at = 0};
+    assert_status(train_with_failing_saves(&saves, &last), MLM_ERR_IO); /* the last one counts */
+    ck_assert_int_eq(last.step, 7);
+    ck_assert_int_eq(saves.failed, 4);
+}
+END_TEST
+
+static int is_older_than_its_checkpoint(
+    void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
+{
+    char step[32], *json = test_read_file(test_path(user, "trainer.json"), NULL);
+    (void)evaluation;
+    snprintf(step, sizeof step, "\"step\": %d,", (int)update->step - 1);
+    ck_assert_ptr_nonnull(strstr(json, step));
+    free(json);
+    return MLM_CONTINUE;
+}
+
+/* Killed in between, a run would lack what was never reported. */
+START_TEST(training_reports_before_it_saves)
+{
+    struct fixture fixture;
+    mlm_metrics last;
+    const char *folder = test_path(test_folder(), "model");
+    open_fixture(&fixture, 0);
+    assert_ok(mlm_trainer_save(fixture.training.trainer, folder));
+    fixture.training.directory = folder;
+    fixture.training.save_every = 1;
+    fixture.training.report = is_older_than_its_checkpoint;
+    fixture.training.user = (void *)folder;
+    assert_ok(mlm_train(&fixture.training, &last));
+    ck_assert_int_eq(last.step, 8);
     close_fixture(&fixture);
 }
 END_TEST
@@ -683,6 +768,8 @@ static Suite *compose_suite(void)
     tcase_add_test(training, training_ends_with_its_patience);
     tcase_add_test(training, training_ends_when_told);
     tcase_add_test(training, training_ends_when_it_cannot_save);
+    tcase_add_test(training, training_goes_on_when_it_may_without_saving);
+    tcase_add_test(training, training_reports_before_it_saves);
     tcase_add_test(training, patience_survives_a_restart);
     tcase_add_test(trouble, bad_updates_are_skipped);
     tcase_add_test(trouble, bad_updates_in_a_row_end_the_training);

@@ -254,19 +254,13 @@ END_TEST
 START_TEST(a_checkpoint_without_them_is_read)
 {
     static const char *const members[] = {"loss_average", "rate_factor", "bad_updates"};
-    const char *path = test_path(checkpoint, "trainer.json");
     training_updates(trainer, 5);
     assert_ok(mlm_trainer_save(trainer, checkpoint));
-    size_t size;
-    char *json = test_read_file(path, &size);
-    json[size - 1] = '\0';
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        char *name = strstr(json, members[i]);
-        ck_assert_msg(name != NULL, "%s", members[i]);
-        name[0] = '-';
-    }
-    test_write_file(path, json, strlen(json));
-    free(json);
+    json_t *root = json_load_file(test_path(checkpoint, "trainer.json"), 0, NULL);
+    json_t *state = json_object_get(root, "state");
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        ck_assert_int_eq(json_object_del(state, members[i]), 0);
+    training_store_record(checkpoint, root);
     resume_with(NULL);
     get_metrics();
     ck_assert_double_eq(metrics.rate_factor, 1);
