@@ -3,6 +3,8 @@
  * of mlm.h, and lets mlm_train of compose.h do the rest; what is left here is what a
  * program adds: options, a progress line, a metrics file, signals.
  */
+#include "pretrain/checkpoints.h"
+#include "pretrain/command.h"
 #include "pretrain/handles.h"
 #include "pretrain/metrics.h"
 #include "pretrain/progress.h"
@@ -17,8 +19,15 @@ struct run {
     struct handles handles;
     struct progress progress;
     struct metrics metrics;
-    int64_t evaluated; /* step of the last evaluation */
+    int64_t evaluated;          /* step of the last evaluation */
+    int64_t saved;              /* step of the checkpoint in --output */
+    int newest_lost, best_lost; /* the last save of it failed */
 };
+
+static int is_due(int64_t every, int64_t step)
+{
+    return every > 0 && step % every == 0;
+}
 
 static void tell_evaluation(const struct run *run, const mlm_metrics *evaluation)
 {
@@ -36,10 +45,34 @@ static int report(void *user, const mlm_metrics *update, const mlm_metrics *eval
     }
     metrics_write(&run->metrics, &run->handles.heldout, update, evaluation,
         run->settings->next_sentence, seconds_now() - run->progress.began);
+    if (is_due(run->settings->save_every, update->step) || update->step == run->settings->steps ||
+        interrupted)
+        metrics_flush(&run->metrics);
     return interrupted && update->step < run->settings->steps ? 0 : MLM_CONTINUE;
 }
 
-static mlm_status train(struct run *run, const char *best)
+/* Of days of training nothing is thrown away because a disk is full for a while. */
+static int saved(void *user, const char *directory, mlm_status status)
+{
+    struct run *run = user;
+    const int best = directory == run->handles.checkpoints.best;
+    mlm_metrics last;
+    if (status != MLM_OK) {
+        clear_progress(&run->progress);
+        complain("warning: not saved: %s", mlm_last_error());
+    }
+    *(best ? &run->best_lost : &run->newest_lost) = status != MLM_OK;
+    if (best || status != MLM_OK)
+        return MLM_CONTINUE;
+    mlm_metrics_init(&last, sizeof last);
+    check(mlm_trainer_get_metrics(run->handles.trainer, &last));
+    run->saved = last.step;
+    checkpoints_keep(&run->handles.checkpoints, run->handles.trainer, last.step);
+    return MLM_CONTINUE;
+}
+
+/* The exit status. */
+static int train(struct run *run)
 {
     const struct settings *settings = run->settings;
     const struct handles *handles = &run->handles;
@@ -59,37 +92,48 @@ static mlm_status train(struct run *run, const char *best)
     training.patience = (int32_t)settings->patience;
     training.save_every = settings->save_every;
     training.directory = settings->output;
-    training.best_directory = best;
+    training.best_directory = settings->patience ? handles->checkpoints.best : NULL;
     training.report = report;
+    training.saved = saved;
     training.user = run;
     mlm_metrics_init(&last, sizeof last);
     check(mlm_trainer_get_metrics(handles->trainer, &last));
     progress_begin(&run->progress, last.step);
     run->evaluated = -1;
+    run->saved = last.step;
     status = mlm_train(&training, &last);
-    if (status < MLM_OK && status != MLM_STOPPED)
-        check(status);
-    if (status != MLM_STOPPED && settings->eval && run->evaluated != last.step) {
+    if (run->newest_lost && status != MLM_ERR_NUMERIC) {
+        complain("step %lld is not saved; go on from step %lld with: %s", (long long)last.step,
+            (long long)run->saved, resume_command);
+        return EXIT_FAILURE;
+    }
+    if (status == MLM_STOPPED) {
+        complain(
+            "stopped at step %lld and saved; go on with: %s", (long long)last.step, resume_command);
+        return EXIT_INTERRUPTED;
+    }
+    check(status);
+    if (settings->eval && run->evaluated != last.step) {
         check(mlm_evaluate(
             handles->encoder, handles->heldout.corpus, handles->heldout.masker, &evaluation));
         tell_evaluation(run, &evaluation);
     }
-    if (status == MLM_STOPPED)
-        complain("stopped at step %lld and saved; the same command with --resume goes on",
-            (long long)last.step);
-    else if (!settings->quiet)
+    if (run->best_lost) {
+        complain("the best model is not saved: %s is an older one", handles->checkpoints.best);
+        return EXIT_FAILURE;
+    }
+    if (!settings->quiet)
         fprintf(stderr, "%s after %lld updates: %s\n",
             status == MLM_END ? "no lower held-out loss" : "done", (long long)last.step,
             settings->output);
-    return status;
+    return EXIT_SUCCESS;
 }
 
 static int pretrain(const struct settings *settings, const char *const *paths, size_t count)
 {
     struct run run;
-    char best[4096];
-    mlm_status status;
-    int length;
+    mlm_metrics resumed;
+    int status;
     memset(&run, 0, sizeof run);
     run.settings = settings;
     progress_init(&run.progress, settings);
@@ -97,18 +141,16 @@ static int pretrain(const struct settings *settings, const char *const *paths, s
     open_handles(settings, paths, count, &run.progress, &run.handles);
     run.progress.training = 1;
     prepare_output(settings, &run.handles);
-    length = (int)strlen(settings->output);
-    while (length > 1 && settings->output[length - 1] == '/')
-        --length;
-    snprintf(best, sizeof best, "%.*s-best", length, settings->output);
-    if (!metrics_open(&run.metrics, settings))
-        return EXIT_FAILURE;
+    mlm_metrics_init(&resumed, sizeof resumed);
+    check(mlm_trainer_get_metrics(run.handles.trainer, &resumed));
+    metrics_open(&run.metrics, settings, run.handles.resumed[0] ? &resumed : NULL);
     if (!settings->quiet)
         tell_start(settings, &run.handles);
-    status = train(&run, settings->patience ? best : NULL);
-    metrics_close(&run.metrics);
+    status = train(&run);
+    if (metrics_close(&run.metrics) != EXIT_SUCCESS && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE;
     close_handles(&run.handles);
-    return status == MLM_STOPPED ? EXIT_INTERRUPTED : finish_output();
+    return status == EXIT_SUCCESS ? finish_output() : status;
 }
 
 /* ---- options ------------------------------------------------------------------- */
@@ -206,7 +248,12 @@ int main(int argc, char **argv)
         {OPTION_WHOLE, "--save-every", "N",
             "updates between two checkpoints; 0: only at the end (default 1000)", &s.save_every, 0,
             1e12},
-        {OPTION_SWITCH, "--resume", NULL, "go on with the run in --output", &s.resume, 0, 0},
+        {OPTION_WHOLE, "--keep", "N",
+            "keep the last N checkpoints, as DIR-checkpoint-STEP; --resume takes the newest intact "
+            "one",
+            &s.keep, 1, 1e6},
+        {OPTION_SWITCH, "--resume", NULL,
+            "go on with the run in --output, or begin it where there is none yet", &s.resume, 0, 0},
         {OPTION_TEXT, "--metrics", "FILE.jsonl", "one JSON object for each update", &s.metrics, 0,
             0},
         {OPTION_TEXT, "--add-words", "FILE", "with --init: a word a line, each to be one token",
@@ -222,7 +269,9 @@ int main(int argc, char **argv)
         "Pre-trains a BERT on text files: a sentence or paragraph a line, an empty line between\n"
         "documents. Ctrl-C and SIGTERM finish the step, save, and end with status 3.",
         options, COUNT(options), 1, SIZE_MAX};
-    const size_t count = read_options(&program, argc, argv);
+    size_t count;
+    remember_command(argc, argv);
+    count = read_options(&program, argc, argv);
     complete(&s);
     return pretrain(&s, (const char *const *)argv, count);
 }

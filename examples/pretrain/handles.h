@@ -6,6 +6,8 @@
 
 #include "../heldout.h"
 #include "../new_words.h"
+#include "checkpoints.h"
+#include "command.h"
 #include "progress.h"
 #include "settings.h"
 
@@ -17,6 +19,8 @@ struct handles {
     mlm_encoder *encoder;
     mlm_trainer *trainer;
     struct heldout heldout;
+    struct checkpoints checkpoints;
+    char resumed[PATH_SIZE];      /* the checkpoint that the run goes on from; "": it begins */
     double learning_rate;         /* the configuration's own */
     mlm_tokenizer *old_tokenizer; /* without the words of --add-words; NULL: there are none */
 };
@@ -25,7 +29,7 @@ struct handles {
 static inline void check_preparation(mlm_status status)
 {
     if (status == MLM_STOPPED) {
-        complain("stopped before the first update; start again with the same command");
+        complain("stopped before the first update; go on with: %s", resume_command);
         exit(EXIT_INTERRUPTED);
     }
     check(status);
@@ -43,6 +47,32 @@ static inline void open_runtime(
     check(mlm_runtime_create(&options, &handles->runtime));
 }
 
+/* A resumed run that has no checkpoint yet begins: a loop that starts it again and again until it
+   is done needs no other command for the first time. */
+static inline void find_beginning(const struct settings *settings, struct handles *handles)
+{
+    struct stat metrics;
+    mlm_status status = MLM_ERR_NOT_FOUND;
+    checkpoints_init(&handles->checkpoints, settings);
+    if (settings->resume)
+        status = find_checkpoint(&handles->checkpoints, handles->runtime, handles->resumed);
+    if (status != MLM_ERR_NOT_FOUND) {
+        check_preparation(status);
+        return;
+    }
+    handles->resumed[0] = '\0';
+    refuse_foreign(&handles->checkpoints);
+    if (!settings->resume)
+        return;
+    if (settings->metrics && stat(settings->metrics, &metrics) == 0 && metrics.st_size > 0) {
+        complain("--metrics %s: is of a run that has no checkpoint in %s", settings->metrics,
+            settings->output);
+        exit(EXIT_FAILURE);
+    }
+    if (!settings->quiet)
+        complain("no checkpoint in %s yet: the run begins", settings->output);
+}
+
 /* The given one, that of the model to continue, that of the run to resume, or a new one. */
 static inline void open_tokenizer(const struct settings *settings, const char *const *paths,
     size_t count, struct handles *handles)
@@ -51,8 +81,8 @@ static inline void open_tokenizer(const struct settings *settings, const char *c
                        : settings->vocab_size ? NULL
                                               : settings->init;
     mlm_vocab_options vocab;
-    if (!path && settings->resume)
-        path = settings->output;
+    if (!path && handles->resumed[0])
+        path = handles->resumed;
     if (path) {
         check_preparation(mlm_tokenizer_load(handles->runtime, path, NULL, &handles->tokenizer));
         if (settings->add_words) {
@@ -152,6 +182,7 @@ static inline void open_encoder(const struct settings *settings, struct handles 
 static inline void open_trainer(const struct settings *settings, struct handles *handles)
 {
     mlm_trainer_options options;
+    mlm_metrics last;
     mlm_trainer_options_init(&options, sizeof options);
     options.lr_scheduler = (int32_t)settings->schedule;
     options.total_steps = settings->steps;
@@ -164,13 +195,20 @@ static inline void open_trainer(const struct settings *settings, struct handles 
     options.seed = (uint64_t)settings->seed;
     options.freeze_embeddings = settings->freeze_embeddings;
     options.freeze_layers = (int32_t)settings->freeze_layers;
-    if (settings->resume)
+    if (handles->resumed[0])
         check_preparation(mlm_trainer_resume(
-            handles->runtime, handles->encoder, settings->output, &options, &handles->trainer));
+            handles->runtime, handles->encoder, handles->resumed, &options, &handles->trainer));
     else
         check(mlm_trainer_create(handles->runtime, handles->encoder, &options, &handles->trainer));
     check(
         mlm_trainer_attach(handles->trainer, handles->tokenizer, handles->corpus, handles->masker));
+    mlm_metrics_init(&last, sizeof last);
+    check(mlm_trainer_get_metrics(handles->trainer, &last));
+    if (last.step > 0 && last.sequences != settings->batch_size * settings->accumulate) {
+        complain("--accumulate is %lld, the checkpoint was trained with %lld",
+            (long long)settings->accumulate, (long long)(last.sequences / settings->batch_size));
+        exit(EXIT_FAILURE);
+    }
 }
 
 static inline void open_handles(const struct settings *settings, const char *const *paths,
@@ -178,6 +216,7 @@ static inline void open_handles(const struct settings *settings, const char *con
 {
     handles->learning_rate = 1e-4;
     open_runtime(settings, progress, handles);
+    find_beginning(settings, handles);
     open_tokenizer(settings, paths, count, handles);
     open_encoder(settings, handles);
     open_texts(settings, paths, count, handles);
@@ -194,6 +233,7 @@ static inline void close_handles(struct handles *handles)
     mlm_tokenizer_free(handles->tokenizer);
     mlm_tokenizer_free(handles->old_tokenizer);
     mlm_runtime_free(handles->runtime);
+    free(handles->checkpoints.steps);
 }
 
 /* Saves the untrained model: whether --output can be written is found out now, not after hours,
@@ -201,11 +241,9 @@ static inline void close_handles(struct handles *handles)
    of this one. */
 static inline void prepare_output(const struct settings *settings, struct handles *handles)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/trainer.json", settings->output);
-    if (access(path, F_OK) != 0)
+    if (!is_checkpoint(handles->checkpoints.newest))
         check(mlm_trainer_save(handles->trainer, settings->output));
-    else if (!settings->resume)
+    else if (!handles->resumed[0])
         complain("warning: %s holds a run that this one will replace; --resume goes on with it",
             settings->output);
 }

@@ -9,21 +9,25 @@
 
 static volatile sig_atomic_t interrupted;
 
-static inline void interrupt(int signal)
+/* A second one, whichever, ends the program at once. */
+static inline void interrupt(int number)
 {
-    (void)signal;
+    (void)number;
     interrupted = 1;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
 }
 
-/* A second signal ends the program at once. */
+/* A file that reaches a limit of its size is an error like a full disk, and no end. */
 static inline void catch_signals(void)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = interrupt;
-    action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
+    action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 #endif /* SIGNALS_H */

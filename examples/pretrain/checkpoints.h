@@ -1,0 +1,265 @@
+/*
+ * checkpoints.h - the checkpoints of a run: --output DIR is the newest, DIR-checkpoint-STEP
+ * are the last ones of --keep, the newest among them (the same files by hard links), and
+ * DIR-best is that of the lowest held-out loss.
+ */
+#ifndef CHECKPOINTS_H
+#define CHECKPOINTS_H
+
+#include "settings.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096 };
+
+/* trainer.json is the first to go: without it a directory is no checkpoint. */
+static const char *const checkpoint_files[] = {"trainer.json", "config.json", "model.safetensors",
+    "optimizer.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json"};
+
+struct checkpoints {
+    char newest[PATH_SIZE], best[PATH_SIZE]; /* DIR without final slashes, and DIR-best */
+    int64_t keep;
+    int64_t *steps; /* [count] of the DIR-checkpoint-STEP there are, highest first */
+    size_t count;
+};
+
+/* ---- names --------------------------------------------------------------------- */
+
+/* Ends the program where the path is too long. */
+static inline void join_names(char path[PATH_SIZE], const char *first, const char *second)
+{
+    if (snprintf(path, PATH_SIZE, "%s%s", first, second) < PATH_SIZE)
+        return;
+    complain("--output: a path of more than %d bytes", PATH_SIZE);
+    exit(EXIT_FAILURE);
+}
+
+static inline void kept_path(
+    const struct checkpoints *checkpoints, int64_t step, char path[PATH_SIZE])
+{
+    char suffix[64];
+    snprintf(suffix, sizeof suffix, "-checkpoint-%" PRId64, step);
+    join_names(path, checkpoints->newest, suffix);
+}
+
+static inline void checkpoints_init(
+    struct checkpoints *checkpoints, const struct settings *settings)
+{
+    size_t length;
+    memset(checkpoints, 0, sizeof *checkpoints);
+    checkpoints->keep = settings->keep;
+    join_names(checkpoints->newest, settings->output, "");
+    length = strlen(checkpoints->newest);
+    while (length > 1 && checkpoints->newest[length - 1] == '/')
+        checkpoints->newest[--length] = '\0';
+    join_names(checkpoints->best, checkpoints->newest, "-best");
+}
+
+/* Whether the directory has trainer.json; also in the form that a save leaves which is cut off
+   between the two renames of a simple file system. */
+static inline int is_checkpoint(const char *directory)
+{
+    static const char *const forms[] = {"/trainer.json", ".mlm-old/trainer.json"};
+    char path[PATH_SIZE];
+    size_t i;
+    for (i = 0; i < COUNT(forms); ++i) {
+        join_names(path, directory, forms[i]);
+        if (access(path, F_OK) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- those that are kept --------------------------------------------------------- */
+
+static inline int compare_steps(const void *a, const void *b)
+{
+    const int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
+    return (first < second) - (first > second);
+}
+
+/* The STEP of "NAME-checkpoint-STEP", or -1. */
+static inline int64_t step_of(const char *entry, const char *name)
+{
+    static const char infix[] = "-checkpoint-";
+    const size_t length = strlen(name);
+    char *end;
+    int64_t step;
+    if (strncmp(entry, name, length) != 0 || strncmp(entry + length, infix, sizeof infix - 1) != 0)
+        return -1;
+    entry += length + sizeof infix - 1;
+    if (!(*entry >= '0' && *entry <= '9'))
+        return -1;
+    errno = 0;
+    step = strtoll(entry, &end, 10);
+    return *end || errno ? -1 : step;
+}
+
+static inline void list_kept(struct checkpoints *checkpoints)
+{
+    char parent[PATH_SIZE];
+    const char *slash = strrchr(checkpoints->newest, '/'),
+               *name = slash ? slash + 1 : checkpoints->newest;
+    const struct dirent *entry;
+    DIR *folder;
+    join_names(parent, checkpoints->newest, "");
+    parent[slash ? slash - checkpoints->newest + 1 : 0] = '\0';
+    checkpoints->count = 0;
+    if (!(folder = opendir(slash ? parent : ".")))
+        return; /* saving will say why */
+    while ((entry = readdir(folder))) {
+        const int64_t step = step_of(entry->d_name, name);
+        int64_t *more;
+        if (step < 0)
+            continue;
+        more = realloc(checkpoints->steps, (checkpoints->count + 1) * sizeof *more);
+        if (!more)
+            break;
+        checkpoints->steps = more;
+        checkpoints->steps[checkpoints->count++] = step;
+    }
+    closedir(folder);
+    if (checkpoints->count > 0)
+        qsort(checkpoints->steps, checkpoints->count, sizeof *checkpoints->steps, compare_steps);
+}
+
+/* What else is in the directory stays, and the directory with it. */
+static inline void remove_checkpoint(const char *directory)
+{
+    const int folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t i;
+    if (folder < 0)
+        return;
+    for (i = 0; i < COUNT(checkpoint_files); ++i)
+        unlinkat(folder, checkpoint_files[i], 0);
+    close(folder);
+    rmdir(directory);
+}
+
+/* 0, or -1 with errno, as the calls of the system. */
+static inline int link_files(int from, int to)
+{
+    size_t i;
+    if (from < 0 || to < 0)
+        return -1;
+    for (i = 0; i < COUNT(checkpoint_files); ++i)
+        if (linkat(from, checkpoint_files[i], to, checkpoint_files[i], 0) != 0 && errno != ENOENT)
+            return -1;
+    return fsync(to);
+}
+
+static inline int link_checkpoint(const char *from, const char *to)
+{
+    int status, folders[2];
+    if (mkdir(to, 0777) != 0)
+        return -1;
+    folders[0] = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folders[1] = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    status = link_files(folders[0], folders[1]);
+    close(folders[0]);
+    close(folders[1]);
+    return status;
+}
+
+/* The newest as DIR-checkpoint-STEP too. Its files are never written to again, so hard links do;
+   where the file system has none it is saved once more. */
+static inline void keep_newest(
+    const struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
+{
+    char kept[PATH_SIZE], working[PATH_SIZE];
+    kept_path(checkpoints, step, kept);
+    join_names(working, checkpoints->newest, "-checkpoint.mlm-new");
+    remove_checkpoint(working);
+    if (link_checkpoint(checkpoints->newest, working) == 0) {
+        remove_checkpoint(kept);
+        if (rename(working, kept) == 0)
+            return;
+    }
+    remove_checkpoint(working);
+    if (mlm_trainer_save(trainer, kept) != MLM_OK)
+        complain("warning: --keep: %s", mlm_last_error());
+}
+
+/* After a save of the newest. Of a step that is still to come there may be one, damaged or of a
+   time before going back; it is not counted, and replaced when it comes. */
+static inline void checkpoints_keep(
+    struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
+{
+    int64_t seen = 0;
+    size_t i;
+    if (checkpoints->keep < 2)
+        return;
+    keep_newest(checkpoints, trainer, step);
+    list_kept(checkpoints);
+    for (i = 0; i < checkpoints->count; ++i)
+        if (checkpoints->steps[i] <= step && ++seen > checkpoints->keep) {
+            char path[PATH_SIZE];
+            kept_path(checkpoints, checkpoints->steps[i], path);
+            remove_checkpoint(path);
+        }
+}
+
+/* ---- which to go on from --------------------------------------------------------- */
+
+/* Reads all of a checkpoint and lets it go. */
+static inline mlm_status try_checkpoint(mlm_runtime *runtime, const char *directory)
+{
+    mlm_encoder *encoder;
+    mlm_trainer *trainer;
+    mlm_status status = mlm_encoder_load(runtime, directory, NULL, &encoder);
+    if (status != MLM_OK)
+        return status;
+    status = mlm_trainer_resume(runtime, encoder, directory, NULL, &trainer);
+    if (status == MLM_OK)
+        mlm_trainer_free(trainer);
+    mlm_encoder_free(encoder);
+    return status;
+}
+
+/* The newest, or where older ones are kept the newest that is intact. MLM_ERR_NOT_FOUND: there is
+   none at all. */
+static inline mlm_status find_checkpoint(
+    struct checkpoints *checkpoints, mlm_runtime *runtime, char path[PATH_SIZE])
+{
+    mlm_status status;
+    size_t i;
+    list_kept(checkpoints);
+    join_names(path, checkpoints->newest, "");
+    if (checkpoints->count == 0)
+        return is_checkpoint(path) ? MLM_OK : MLM_ERR_NOT_FOUND;
+    for (i = 0;; ++i) {
+        status = try_checkpoint(runtime, path);
+        if (status == MLM_OK || status == MLM_STOPPED || status == MLM_ERR_MEMORY ||
+            i == checkpoints->count)
+            return status == MLM_ERR_NOT_FOUND ? MLM_ERR_IO : status;
+        complain("warning: %s", mlm_last_error());
+        kept_path(checkpoints, checkpoints->steps[i], path);
+        complain("warning: going on with %s", path);
+    }
+}
+
+/* A run from the beginning neither mixes with the checkpoints of another nor destroys a model. */
+static inline void refuse_foreign(struct checkpoints *checkpoints)
+{
+    char path[PATH_SIZE];
+    list_kept(checkpoints);
+    if (checkpoints->count > 0) {
+        kept_path(checkpoints, checkpoints->steps[0], path);
+        complain(
+            "%s is of an earlier run: --resume goes on with it; to begin anew remove it", path);
+        exit(EXIT_FAILURE);
+    }
+    join_names(path, checkpoints->newest, "/model.safetensors");
+    if (access(path, F_OK) == 0 && !is_checkpoint(checkpoints->newest)) {
+        complain(
+            "%s is no checkpoint of a run, and would be replaced: name another --output", path);
+        exit(EXIT_FAILURE);
+    }
+}
+
+#endif /* CHECKPOINTS_H */
