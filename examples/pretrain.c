@@ -57,15 +57,15 @@ static int saved(void *user, const char *directory, mlm_status status)
     struct run *run = user;
     const int best = directory == run->handles.checkpoints.best;
     mlm_metrics last;
-    if (status != MLM_OK) {
-        clear_progress(&run->progress);
-        complain("warning: not saved: %s", mlm_last_error());
-    }
-    *(best ? &run->best_lost : &run->newest_lost) = status != MLM_OK;
-    if (best || status != MLM_OK)
-        return MLM_CONTINUE;
     mlm_metrics_init(&last, sizeof last);
     check(mlm_trainer_get_metrics(run->handles.trainer, &last));
+    *(best ? &run->best_lost : &run->newest_lost) = status != MLM_OK;
+    if (status != MLM_OK) {
+        clear_progress(&run->progress);
+        complain("warning: step %lld is not saved: %s", (long long)last.step, mlm_last_error());
+    }
+    if (best || status != MLM_OK)
+        return MLM_CONTINUE;
     run->saved = last.step;
     checkpoints_keep(&run->handles.checkpoints, run->handles.trainer, last.step);
     return MLM_CONTINUE;
@@ -103,8 +103,8 @@ static int train(struct run *run)
     run->saved = last.step;
     status = mlm_train(&training, &last);
     if (run->newest_lost && status != MLM_ERR_NUMERIC) {
-        complain("step %lld is not saved; go on from step %lld with: %s", (long long)last.step,
-            (long long)run->saved, resume_command);
+        complain("ended without saving step %lld; go on from step %lld with: %s",
+            (long long)last.step, (long long)run->saved, resume_command);
         return EXIT_FAILURE;
     }
     if (status == MLM_STOPPED) {

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 4096 };
@@ -202,6 +203,28 @@ static inline void checkpoints_keep(
             kept_path(checkpoints, checkpoints->steps[i], path);
             remove_checkpoint(path);
         }
+}
+
+/* Says now, not after hours, that the disk has no room for so many checkpoints more. */
+static inline void warn_of_space(const struct checkpoints *checkpoints, int64_t more)
+{
+    const int folder = open(checkpoints->newest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct statvfs disk;
+    struct stat file;
+    double size = 0, room;
+    size_t i;
+    if (folder < 0)
+        return;
+    for (i = 0; i < COUNT(checkpoint_files); ++i)
+        if (fstatat(folder, checkpoint_files[i], &file, 0) == 0)
+            size += (double)file.st_size;
+    if (fstatvfs(folder, &disk) == 0) {
+        room = (double)disk.f_bavail * (double)disk.f_frsize;
+        if (room < size * (double)more)
+            complain("warning: %s: saving takes up to %.1f MB more, and the disk has room for %.1f",
+                checkpoints->newest, 1e-6 * size * (double)more, 1e-6 * room);
+    }
+    close(folder);
 }
 
 /* ---- which to go on from --------------------------------------------------------- */

@@ -246,6 +246,10 @@ static inline void prepare_output(const struct settings *settings, struct handle
     else if (!handles->resumed[0])
         complain("warning: %s holds a run that this one will replace; --resume goes on with it",
             settings->output);
+    /* The new one beside the old one; those that are kept; the best one. */
+    warn_of_space(&handles->checkpoints,
+        handles->resumed[0] ? 1
+                            : (settings->keep > 1 ? settings->keep : 1) + (settings->patience > 0));
 }
 
 static inline int64_t count_parameters(const mlm_encoder *encoder)

@@ -1,0 +1,94 @@
+#!/bin/sh
+# A disk of 20 MB that fills, becomes read-only, has no room for a second checkpoint.
+# usage: full_disk.sh SOURCE_ROOT PROGRAMS
+if [ "$3" != mounted ]; then
+    # As its own user's root, where that is allowed, the script may mount what nobody else sees.
+    if unshare -rm mount -t tmpfs none /mnt 2> /dev/null; then
+        exec unshare -rm sh "$0" "$1" "$2" mounted
+    fi
+    echo "1..0 # SKIP nothing may be mounted here"
+    exit 0
+fi
+root=$1 programs=$2
+. "$root/tests/examples/common.sh"
+mkdir disk
+mount -t tmpfs -o size=20m none disk || exit 1
+trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+"$programs/train_vocab" --vocab-size 120 --output vocab text.txt > out || exit 1
+cat > model.json <<'END'
+{"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 256,
+ "max_position_embeddings": 32}
+END
+
+# train DIR ARGUMENT...
+train() {
+    train_output=$1
+    shift
+    "$programs/pretrain" --output "$train_output" --metrics "$train_output.jsonl" --vocab vocab \
+        --config model.json --batch-size 4 --seq-length 32 --quiet "$@" text.txt
+}
+fill() {
+    dd if=/dev/zero of=disk/filler bs=1k > /dev/null 2>&1
+}
+sums() {
+    (cd "$1" && sha256sum ./*)
+}
+
+run "a run elsewhere" train whole --steps 300
+run "a run on the disk" train disk/run --steps 20
+sums disk/run > before
+fill
+train disk/run --resume --steps 40 --save-every 5 > out 2> err
+holds "full: the run goes on to its end and fails" err [ $? -eq 1 ]
+count "full: every save that fails is told, with the file and the reason" 5 \
+    '^pretrain: warning: step [0-9]* is not saved: disk/run/.*: No space left on device' err
+count "full: at the end the command that goes on" 1 \
+    '^pretrain: ended without saving step 40; go on from step 20 with: .*--resume' err
+sums disk/run > after
+same "full: the checkpoint is as it was" before after
+holds "full: nothing half-written is left" out [ ! -e disk/run.mlm-new ]
+
+# Space comes back while it runs.
+train disk/run --resume --steps 300 --save-every 5 > out 2> err &
+process=$!
+tries=0
+until grep -q 'is not saved' err || [ $tries -eq 200 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+rm disk/filler
+wait $process
+holds "space comes back: the run succeeds" err [ $? -eq 0 ]
+same "space comes back: the same model" whole/model.safetensors disk/run/model.safetensors
+sed 's/, "seconds": [0-9.]*//' whole.jsonl > whole.metrics
+sed 's/, "seconds": [0-9.]*//' disk/run.jsonl > run.metrics
+same "space comes back: no line of the metrics is lost" whole.metrics run.metrics
+
+mount -o remount,ro disk
+sums disk/run > before
+train disk/run --metrics other.jsonl --resume --steps 310 > out 2> err
+holds "read-only: status 1" err [ $? -eq 1 ]
+count "read-only: the directory and the reason" 1 \
+    '^pretrain: warning: step 310 is not saved: disk/run.mlm-new: .*: Read-only file system' err
+says "read-only: no new run" 1 'disk/new.*: Read-only file system' pretrain --output disk/new \
+    --vocab vocab --config model.json --seq-length 32 text.txt --quiet
+sums disk/run > after
+same "read-only: the checkpoint is as it was" before after
+mount -o remount,rw disk
+
+fill
+rm -rf disk/run disk/run.jsonl
+fill
+says "full from the start: status 1, and why" 1 'disk/new/.*: No space left on device' pretrain \
+    --output disk/new --vocab vocab --config model.json --seq-length 32 text.txt --quiet
+holds "full from the start: nothing is left" out [ ! -e disk/new -a ! -e disk/new.mlm-new ]
+truncate -s 14m disk/filler
+train disk/run --steps 20 --save-every 5 > out 2> err
+holds "room for one: status 1" err [ $? -eq 1 ]
+count "room for one: it is said at the start" 1 \
+    '^pretrain: warning: disk/run: saving takes up to [0-9.]* MB more, and the disk has room for' err
+count "room for one: the first checkpoint stands" 1 '"step": 0,' disk/run/trainer.json
+rm disk/filler
+train disk/run --resume --steps 20 --save-every 5 > out 2> err
+holds "room for two: it goes on" err [ $? -eq 0 ]
+finish
