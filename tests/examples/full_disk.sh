@@ -49,7 +49,7 @@ same "full: the checkpoint is as it was" before after
 holds "full: nothing half-written is left" out [ ! -e disk/run.mlm-new ]
 
 # Space comes back while it runs.
-train disk/run --resume --steps 300 --save-every 5 > out 2> err &
+train disk/run --resume --steps 300 --save-every 25 > out 2> err &
 process=$!
 tries=0
 until grep -q 'is not saved' err || [ $tries -eq 200 ]; do
