@@ -359,11 +359,11 @@ int64_t mlm__corpus_position(const mlm_corpus *corpus)
 json_t *mlm__corpus_provenance(const mlm_corpus *corpus)
 {
     const mlm_corpus_options *options = &corpus->options;
-    json_t *object =
-        json_pack("{s:i, s:i, s:s, s:s, s:i, s:o, s:I, s:s}", "B", options->B, "T", options->T,
-            "input", input_names[options->input], "packing", packing_names[options->packing],
-            "ranks", options->ranks, "seed", mlm__json_seed(options->seed), "sequences",
-            (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
+    json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:o, s:I, s:s}", "B", options->B,
+        "T", options->T, "input", input_names[options->input], "packing",
+        packing_names[options->packing], "short_seq_prob", options->short_seq_prob, "ranks",
+        options->ranks, "seed", mlm__json_seed(options->seed), "sequences",
+        (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
     if (!object)
         mlm__error(MLM_ERR_MEMORY, "no memory for what is known of the corpus");
     return object;
