@@ -5,11 +5,15 @@
  */
 #include "pretrain/checkpoints.h"
 #include "pretrain/command.h"
+#include "pretrain/describe.h"
 #include "pretrain/handles.h"
 #include "pretrain/metrics.h"
+#include "pretrain/plateau.h"
 #include "pretrain/progress.h"
 #include "pretrain/settings.h"
 #include "pretrain/signals.h"
+#include "pretrain/trouble.h"
+#include "report/page.h"
 
 /* ---- the run ------------------------------------------------------------------- */
 
@@ -22,6 +26,8 @@ struct run {
     int64_t evaluated;          /* step of the last evaluation */
     int64_t saved;              /* step of the checkpoint in --output */
     int newest_lost, best_lost; /* the last save of it failed */
+    int64_t skipped;            /* updates that were not finite, since the last */
+    char back[PATH_SIZE];       /* the checkpoint to go back to */
 };
 
 static int is_due(int64_t every, int64_t step)
@@ -38,13 +44,16 @@ static void tell_evaluation(const struct run *run, const mlm_metrics *evaluation
 static int report(void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
 {
     struct run *run = user;
+    const struct update_notes notes = {evaluation, run->handles.heldout.entropy,
+        seconds_now() - run->progress.began, run->skipped, run->settings->next_sentence};
     tell_progress(&run->progress, update);
     if (evaluation) {
         tell_evaluation(run, evaluation);
         run->evaluated = update->step;
     }
-    metrics_write(&run->metrics, &run->handles.heldout, update, evaluation,
-        run->settings->next_sentence, seconds_now() - run->progress.began);
+    metrics_write_update(&run->metrics, update, &notes);
+    run->skipped = 0;
+    watch_plateau(run->settings, &run->handles, &run->progress, update);
     if (is_due(run->settings->save_every, update->step) || update->step == run->settings->steps ||
         interrupted)
         metrics_flush(&run->metrics);
@@ -68,7 +77,17 @@ static int saved(void *user, const char *directory, mlm_status status)
         return MLM_CONTINUE;
     run->saved = last.step;
     checkpoints_keep(&run->handles.checkpoints, run->handles.trainer, last.step);
+    find_earlier_checkpoint(&run->handles.checkpoints, last.step, run->back);
     return MLM_CONTINUE;
+}
+
+static void trouble(void *user, mlm_trouble what, const mlm_metrics *state)
+{
+    struct run *run = user;
+    tell_trouble(&run->progress, what, state);
+    run->skipped = what == MLM_BAD_UPDATE ? run->skipped + 1 : 0;
+    if (what == MLM_WENT_BACK && run->metrics.kept)
+        metrics_cut_back(&run->metrics, state);
 }
 
 /* The exit status. */
@@ -92,7 +111,13 @@ static int train(struct run *run)
     training.patience = (int32_t)settings->patience;
     training.save_every = settings->save_every;
     training.directory = settings->output;
-    training.best_directory = settings->patience ? handles->checkpoints.best : NULL;
+    training.best_directory = settings->eval ? handles->checkpoints.best : NULL;
+    training.min_delta = settings->min_delta;
+    training.max_bad_updates = (int32_t)settings->max_bad_updates;
+    training.max_loss_rise = settings->max_loss_rise;
+    training.go_back = (int32_t)settings->on_divergence;
+    training.back_directory = run->back;
+    training.trouble = trouble;
     training.report = report;
     training.saved = saved;
     training.user = run;
@@ -101,8 +126,13 @@ static int train(struct run *run)
     progress_begin(&run->progress, last.step);
     run->evaluated = -1;
     run->saved = last.step;
+    find_earlier_checkpoint(&run->handles.checkpoints, last.step, run->back);
     status = mlm_train(&training, &last);
-    if (run->newest_lost && status != MLM_ERR_NUMERIC) {
+    if (status == MLM_ERR_NUMERIC) {
+        tell_divergence(settings, &last);
+        return EXIT_FAILURE;
+    }
+    if (run->newest_lost) {
         complain("ended without saving step %lld; go on from step %lld with: %s",
             (long long)last.step, (long long)run->saved, resume_command);
         return EXIT_FAILURE;
@@ -129,12 +159,27 @@ static int train(struct run *run)
     return EXIT_SUCCESS;
 }
 
-static int pretrain(const struct settings *settings, const char *const *paths, size_t count)
+/* A page in --output. That it cannot be written is no failure of the training. */
+static void write_report(struct run *run)
 {
-    struct run run;
+    char path[PATH_SIZE];
+    FILE *file;
+    join_names(path, run->handles.checkpoints.newest, "/report.html");
+    if (!metrics_read(&run->metrics) || !(file = fopen(path, "w"))) {
+        complain("warning: no %s: %s", path, strerror(errno));
+        return;
+    }
+    write_page(file, &run->metrics.curves);
+    if (fclose(file) != 0)
+        complain("warning: %s: %s", path, strerror(errno));
+}
+
+static int pretrain(const struct program *program, const struct settings *settings,
+    const char *const *paths, size_t count)
+{
+    static struct run run;
     mlm_metrics resumed;
     int status;
-    memset(&run, 0, sizeof run);
     run.settings = settings;
     progress_init(&run.progress, settings);
     catch_signals();
@@ -144,9 +189,14 @@ static int pretrain(const struct settings *settings, const char *const *paths, s
     mlm_metrics_init(&resumed, sizeof resumed);
     check(mlm_trainer_get_metrics(run.handles.trainer, &resumed));
     metrics_open(&run.metrics, settings, run.handles.resumed[0] ? &resumed : NULL);
+    if (!metrics_begun(&run.metrics))
+        metrics_write_object(&run.metrics, "configuration",
+            describe_configuration(program, &run.handles, paths, count));
     if (!settings->quiet)
         tell_start(settings, &run.handles);
     status = train(&run);
+    metrics_write_object(&run.metrics, "samples", describe_samples(&run.handles));
+    write_report(&run);
     if (metrics_close(&run.metrics) != EXIT_SUCCESS && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
     close_handles(&run.handles);
@@ -172,6 +222,10 @@ static void complete(struct settings *settings)
         refuse("--add-words: with --freeze-embeddings the new words are never trained");
     if (settings->patience && !settings->eval)
         refuse("--patience needs --eval");
+    if (settings->min_delta > 0 && !settings->patience)
+        refuse("--min-delta needs --patience");
+    if (settings->on_divergence && settings->keep < 2)
+        settings->keep = 2;
     if (!settings->config)
         settings->config = "tiny";
     if (settings->warmup < 0)
@@ -193,7 +247,9 @@ int main(int argc, char **argv)
         .learning_rate = -1,
         .weight_decay = 0.01,
         .dropout = -1,
-        .mask_probability = 0.15};
+        .mask_probability = 0.15,
+        .max_bad_updates = 10,
+        .max_loss_rise = 3};
     const struct option options[] = {
         {OPTION_TEXT, "--output", "DIR", "where model, tokenizer and checkpoint go", &s.output, 0,
             0},
@@ -239,12 +295,23 @@ int main(int argc, char **argv)
             &s.threads, 0, 1024},
         {OPTION_CHOICE, "--precision", "fp32|bf16", "of matrix products (default fp32)",
             &s.precision, 0, 0},
-        {OPTION_TEXT, "--eval", "FILE", "held-out text", &s.eval, 0, 0},
+        {OPTION_TEXT, "--eval", "FILE", "held-out text; the best model on it is in DIR-best",
+            &s.eval, 0, 0},
         {OPTION_WHOLE, "--eval-every", "N",
             "updates between two evaluations (default a tenth of --steps)", &s.eval_every, 1, 1e12},
-        {OPTION_WHOLE, "--patience", "N",
-            "end after N evaluations without a lower loss; the best is in DIR-best", &s.patience, 1,
-            1e6},
+        {OPTION_WHOLE, "--patience", "N", "end after N evaluations without a lower held-out loss",
+            &s.patience, 1, 1e6},
+        {OPTION_REAL, "--min-delta", "NATS", "lower by less than this is not lower (default 0)",
+            &s.min_delta, 0, 100},
+        {OPTION_WHOLE, "--max-bad-updates", "N",
+            "so many in a row that are not finite are a divergence (default 10)",
+            &s.max_bad_updates, 1, 1e6},
+        {OPTION_REAL, "--max-loss-rise", "NATS",
+            "a loss this far above its moving average is one; 0: never (default 3)",
+            &s.max_loss_rise, 0, 1e6},
+        {OPTION_CHOICE, "--on-divergence", "stop|back",
+            "back: to the last good checkpoint, with half the rate, up to 5 times (default stop)",
+            &s.on_divergence, 0, 0},
         {OPTION_WHOLE, "--save-every", "N",
             "updates between two checkpoints; 0: only at the end (default 1000)", &s.save_every, 0,
             1e12},
@@ -273,5 +340,5 @@ int main(int argc, char **argv)
     remember_command(argc, argv);
     count = read_options(&program, argc, argv);
     complete(&s);
-    return pretrain(&s, (const char *const *)argv, count);
+    return pretrain(&program, &s, (const char *const *)argv, count);
 }

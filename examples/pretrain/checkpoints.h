@@ -227,6 +227,21 @@ static inline void warn_of_space(const struct checkpoints *checkpoints, int64_t 
     close(folder);
 }
 
+/* One that was followed by another save, so that the losses after it are known to be good; the
+   newest where there is none. */
+static inline void find_earlier_checkpoint(
+    struct checkpoints *checkpoints, int64_t step, char path[PATH_SIZE])
+{
+    size_t i;
+    list_kept(checkpoints);
+    for (i = 0; i < checkpoints->count; ++i)
+        if (checkpoints->steps[i] < step) {
+            kept_path(checkpoints, checkpoints->steps[i], path);
+            return;
+        }
+    join_names(path, checkpoints->newest, "");
+}
+
 /* ---- which to go on from --------------------------------------------------------- */
 
 /* Reads all of a checkpoint and lets it go. */

@@ -238,18 +238,28 @@ static inline void close_handles(struct handles *handles)
 
 /* Saves the untrained model: whether --output can be written is found out now, not after hours,
    and a run that is killed early has lost nothing. An older run there stays until the first save
-   of this one. */
+   of this one, but where a run may go back there must be something of its own. */
 static inline void prepare_output(const struct settings *settings, struct handles *handles)
 {
-    if (!is_checkpoint(handles->checkpoints.newest))
-        check(mlm_trainer_save(handles->trainer, settings->output));
-    else if (!handles->resumed[0])
+    const char *newest = handles->checkpoints.newest;
+    const int replaces = !handles->resumed[0] && is_checkpoint(newest);
+    int own = strcmp(handles->resumed, newest) == 0;
+    mlm_metrics last;
+    mlm_metrics_init(&last, sizeof last);
+    check(mlm_trainer_get_metrics(handles->trainer, &last));
+    if (replaces)
         complain("warning: %s holds a run that this one will replace; --resume goes on with it",
             settings->output);
+    if (!is_checkpoint(newest) || (replaces && settings->on_divergence)) {
+        check(mlm_trainer_save(handles->trainer, newest));
+        own = 1;
+    }
+    if (own) /* also one that was killed between saving and keeping */
+        checkpoints_keep(&handles->checkpoints, handles->trainer, last.step);
     /* The new one beside the old one; those that are kept; the best one. */
     warn_of_space(&handles->checkpoints,
         handles->resumed[0] ? 1
-                            : (settings->keep > 1 ? settings->keep : 1) + (settings->patience > 0));
+                            : (settings->keep > 1 ? settings->keep : 1) + (settings->eval != NULL));
 }
 
 static inline int64_t count_parameters(const mlm_encoder *encoder)

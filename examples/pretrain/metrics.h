@@ -1,12 +1,15 @@
 /*
- * metrics.h - the metrics file: a JSON object for each update. README.md has its members.
+ * metrics.h - the metrics file: a JSON object a line, for each update and for what is
+ * told once. README.md has the members.
  * A file that cannot be written for a while, as on a full disk, gets its lines later.
  */
 #ifndef METRICS_H
 #define METRICS_H
 
-#include "../heldout.h"
+#include "../report/curves.h"
 #include "settings.h"
+
+#include "mlm/compose.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,8 +18,10 @@
 struct metrics {
     const char *path; /* NULL: no file is wanted */
     int file;
+    int kept;      /* the file can be read again */
     char *waiting; /* [waiting_size] what could not be written yet */
     size_t waiting_size;
+    struct curves curves; /* for the report, of what no file keeps */
 };
 
 static inline void metrics_fail(const struct metrics *metrics)
@@ -27,10 +32,16 @@ static inline void metrics_fail(const struct metrics *metrics)
 
 /* ---- going on with a file -------------------------------------------------------- */
 
-/* The step of a line, or -1: it is torn or something else. */
+/* The step of a line: of what is told at the beginning 0, of what comes after the last update -1,
+   as of something else and what is torn. */
 static inline int64_t line_step(const char *line, size_t length)
 {
+    static const char *const first[] = {"{\"configuration\": ", "{\"data\": "};
     long long step;
+    size_t i;
+    for (i = 0; i < COUNT(first); ++i)
+        if (strncmp(line, first[i], strlen(first[i])) == 0)
+            return 0;
     if (length < 2 || line[length - 1] != '\n' || line[length - 2] != '}' ||
         sscanf(line, "{\"step\": %lld,", &step) != 1)
         return -1;
@@ -76,6 +87,8 @@ static inline void metrics_cut_back(const struct metrics *metrics, const mlm_met
     char line[LONGEST_LINE], loss[64];
     int64_t step = -1;
     off_t begin, end = lseek(metrics->file, 0, SEEK_END);
+    if (end > 0 && (pread(metrics->file, line, 1, end - 1) != 1 || *line != '\n'))
+        end = line_begin(metrics, end);
     for (; end > 0; end = begin) {
         begin = line_begin(metrics, end);
         step = line_step(line, read_line(metrics, begin, line));
@@ -83,7 +96,7 @@ static inline void metrics_cut_back(const struct metrics *metrics, const mlm_met
             break;
     }
     snprintf(loss, sizeof loss, "\"loss\": %.9g,", last->loss);
-    if (end > 0 && step == last->step && !strstr(line, loss)) {
+    if (end > 0 && last->step > 0 && step == last->step && !strstr(line, loss)) {
         complain("--metrics %s: its step %lld is of another run", metrics->path, (long long)step);
         exit(EXIT_FAILURE);
     }
@@ -101,16 +114,24 @@ static inline void metrics_open(
 {
     struct stat status;
     memset(metrics, 0, sizeof *metrics);
+    curves_init(&metrics->curves);
     metrics->path = settings->metrics;
     metrics->file = -1;
     if (!metrics->path)
         return;
     metrics->file = open(metrics->path,
-        O_CREAT | O_APPEND | O_CLOEXEC | (resumed ? O_RDWR : O_WRONLY | O_TRUNC), 0666);
+        O_CREAT | O_APPEND | O_CLOEXEC | (resumed ? O_RDWR : O_RDWR | O_TRUNC), 0666);
     if (metrics->file < 0 || fstat(metrics->file, &status) != 0)
         metrics_fail(metrics);
-    if (resumed && S_ISREG(status.st_mode))
+    metrics->kept = S_ISREG(status.st_mode);
+    if (resumed && metrics->kept)
         metrics_cut_back(metrics, resumed);
+}
+
+/* Whether the file has something of before this run. */
+static inline int metrics_begun(const struct metrics *metrics)
+{
+    return metrics->kept && lseek(metrics->file, 0, SEEK_END) > 0;
 }
 
 /* ---- writing --------------------------------------------------------------------- */
@@ -163,42 +184,88 @@ static inline int metrics_close(struct metrics *metrics)
         }
     }
     free(metrics->waiting);
+    curves_free(&metrics->curves);
     return lost ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* evaluation: NULL where none was due. seconds: since this run began to train. */
-static inline void metrics_write(struct metrics *metrics, const struct heldout *heldout,
-    const mlm_metrics *update, const mlm_metrics *evaluation, int pairs, double seconds)
+/* ---- lines ----------------------------------------------------------------------- */
+
+/* A JSON object with its line end. */
+static inline void metrics_write_line(struct metrics *metrics, const char *line, size_t size)
 {
-    char *text;
-    size_t size;
-    FILE *line;
-    if (metrics->file < 0)
-        return;
-    if (!(line = open_memstream(&text, &size)))
-        metrics_fail(metrics);
-    fprintf(line,
+    if (!metrics->kept)
+        curves_read_line(&metrics->curves, line, size);
+    if (metrics->file >= 0)
+        metrics_append(metrics, line, size);
+}
+
+/* {"name": object}; the object is released, and NULL is none. */
+static inline void metrics_write_object(struct metrics *metrics, const char *name, json_t *object)
+{
+    json_t *root = object ? json_pack("{s:o}", name, object) : NULL;
+    char *line = root ? json_dumps(root, JSON_REAL_PRECISION(9)) : NULL;
+    if (line) {
+        const size_t length = strlen(line);
+        line[length] = '\n';
+        metrics_write_line(metrics, line, length + 1);
+    }
+    free(line);
+    json_decref(root);
+}
+
+/* What is told of an update beside its own metrics. */
+struct update_notes {
+    const mlm_metrics *evaluation; /* NULL where none was due                      */
+    double entropy;                /* of the held-out text                         */
+    double seconds;                /* since this run began to train                */
+    int64_t skipped;               /* updates that were not finite, since the last */
+    int pairs;                     /* with next-sentence pairs                     */
+};
+
+static inline void metrics_write_update(
+    struct metrics *metrics, const mlm_metrics *update, const struct update_notes *notes)
+{
+    const mlm_metrics *evaluation = notes->evaluation;
+    char line[LONGEST_LINE]; /* some 25 numbers and their names */
+    int n = sprintf(line,
         "{\"step\": %lld, \"loss\": %.9g, \"accuracy\": %.9g, \"learning_rate\": %.9g, "
         "\"grad_norm\": %.9g, \"sequences\": %lld, \"tokens\": %lld, \"labels\": %lld, "
         "\"position\": %lld, \"seconds\": %.6f",
         (long long)update->step, update->loss, update->accuracy, update->learning_rate,
         update->grad_norm, (long long)update->sequences, (long long)update->tokens,
-        (long long)update->labels, (long long)update->position, seconds);
-    if (pairs)
-        fprintf(line, ", \"sentence_loss\": %.9g, \"sentence_accuracy\": %.9g",
+        (long long)update->labels, (long long)update->position, notes->seconds);
+    if (notes->pairs)
+        n += sprintf(line + n, ", \"sentence_loss\": %.9g, \"sentence_accuracy\": %.9g",
             update->sentence_loss, update->sentence_accuracy);
+    if (notes->skipped)
+        n += sprintf(line + n, ", \"skipped\": %lld", (long long)notes->skipped);
+    if (update->rate_factor != 1)
+        n += sprintf(line + n, ", \"rate_factor\": %.9g", update->rate_factor);
     if (evaluation)
-        fprintf(line,
-            ", \"eval_loss\": %.9g, \"eval_accuracy\": %.9g, \"eval_unigram_entropy\": %.9g",
-            evaluation->loss, evaluation->accuracy, heldout->entropy);
-    if (evaluation && pairs)
-        fprintf(line, ", \"eval_sentence_loss\": %.9g, \"eval_sentence_accuracy\": %.9g",
+        n += sprintf(line + n,
+            ", \"eval_loss\": %.9g, \"eval_accuracy\": %.9g, \"eval_unigram_entropy\": %.9g, "
+            "\"best_eval_loss\": %.9g, \"evaluations_since_best\": %d",
+            evaluation->loss, evaluation->accuracy, notes->entropy, update->lowest_loss,
+            (int)update->stale);
+    if (evaluation && notes->pairs)
+        n += sprintf(line + n, ", \"eval_sentence_loss\": %.9g, \"eval_sentence_accuracy\": %.9g",
             evaluation->sentence_loss, evaluation->sentence_accuracy);
-    fputs("}\n", line);
-    if (fclose(line) != 0)
-        metrics_fail(metrics);
-    metrics_append(metrics, text, size);
-    free(text);
+    n += sprintf(line + n, "}\n");
+    metrics_write_line(metrics, line, (size_t)n);
+}
+
+/* All that is known of the run, for its report. 0 after an error of the file. */
+static inline int metrics_read(struct metrics *metrics)
+{
+    FILE *file;
+    int readable;
+    if (!metrics->kept)
+        return 1;
+    if (!(file = fopen(metrics->path, "r")))
+        return 0;
+    readable = curves_read_file(&metrics->curves, file);
+    fclose(file);
+    return readable;
 }
 
 #endif /* METRICS_H */

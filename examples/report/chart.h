@@ -10,13 +10,14 @@
 #include <math.h>
 
 enum number_format { FORMAT_NUMBER, FORMAT_PERCENT };
+enum axis_kind { AXIS_LINEAR, AXIS_FROM_ZERO, AXIS_DECADES /* where there are more than two */ };
 
 struct chart {
     const char *title, *unit;
-    int training, held_out; /* enum curve, or NO_CURVE     */
+    int training, held_out; /* enum curve, or NO_CURVE */
     enum number_format format;
-    int from_zero;    /* the axis begins at 0        */
-    double reference; /* a line across; 0: none      */
+    enum axis_kind kind;
+    double reference; /* a line across; 0: none */
     const char *reference_name;
 };
 
@@ -157,7 +158,7 @@ static inline void widen(const struct curves *curves, int curve, double *low, do
     *high = highs / (double)count > *high ? highs / (double)count : *high;
 }
 
-/* Over the curves and the reference; decades where the numbers span more than two of them. */
+/* Over the curves and the reference. */
 static inline struct axis value_axis(const struct curves *curves, const struct chart *chart)
 {
     struct axis axis = {0, 1, 1, 0};
@@ -170,17 +171,17 @@ static inline struct axis value_axis(const struct curves *curves, const struct c
         low = chart->reference < low ? chart->reference : low;
         high = chart->reference > high ? chart->reference : high;
     }
-    axis.logarithmic = !chart->from_zero && low > 0 && high > 100 * low;
+    axis.logarithmic = chart->kind == AXIS_DECADES && low > 0 && high > 100 * low;
     if (axis.logarithmic) {
         axis.low = floor(log10(low));
         axis.high = ceil(log10(high));
         axis.step = ceil((axis.high - axis.low) / 6);
         return axis;
     }
-    if (chart->from_zero && low > 0)
+    if (chart->kind == AXIS_FROM_ZERO && low > 0)
         low = 0;
     if (high - low <= 1e-9 * fabs(high)) {
-        low -= high != 0 && !chart->from_zero ? 0.1 * fabs(high) : 0;
+        low -= high != 0 && chart->kind != AXIS_FROM_ZERO ? 0.1 * fabs(high) : 0;
         high += high != 0 ? 0.1 * fabs(high) : 1;
     }
     axis.step = round_step((high - low) / 5);

@@ -175,6 +175,11 @@ static inline void write_guesses(FILE *out, const json_t *masked)
         const char *token = text_member(place, "token");
         fprintf(out, "<dt><sup>%zu</sup> ", i + 1);
         write_text(out, token);
+        if (json_object_get(place, "shown")) {
+            fputs(" (shown: ", out);
+            write_text(out, text_member(place, "shown"));
+            fputs(")", out);
+        }
         fputs("<dd>", out);
         for (k = 0; k < json_array_size(predictions); ++k) {
             const json_t *guess = json_array_get(predictions, k);
@@ -198,8 +203,9 @@ static inline void write_samples(FILE *out, const json_t *samples)
     if (json_array_size(sentences) == 0)
         return;
     fprintf(out,
-        "<h2>Sample predictions</h2><p class=soft>Held-out text after step %s. The model "
-        "did not see the marked words; below are the likeliest in their place.</p>"
+        "<h2>Sample predictions</h2><p class=soft>Held-out text after step %s. The marked words "
+        "were "
+        "masked as in training; beside each are the likeliest in its place.</p>"
         "<div class=samples>",
         whole_number(json_integer_value(json_object_get(samples, "step"))).text);
     for (i = 0; i < json_array_size(sentences); ++i) {
@@ -282,18 +288,20 @@ static inline void write_notes(FILE *out, const struct curves *curves)
 static inline void write_charts(FILE *out, const struct curves *curves)
 {
     const struct chart charts[] = {
-        {"Loss", "nats", CURVE_LOSS, CURVE_EVAL_LOSS, FORMAT_NUMBER, 0, curves->entropy,
+        {"Loss", "nats", CURVE_LOSS, CURVE_EVAL_LOSS, FORMAT_NUMBER, AXIS_LINEAR, curves->entropy,
             "unigram entropy of the held-out text"},
-        {"Accuracy", "of masked tokens", CURVE_ACCURACY, CURVE_EVAL_ACCURACY, FORMAT_PERCENT, 1, 0,
+        {"Accuracy", "of masked tokens", CURVE_ACCURACY, CURVE_EVAL_ACCURACY, FORMAT_PERCENT,
+            AXIS_FROM_ZERO, 0, NULL},
+        {"Learning rate", "", CURVE_LEARNING_RATE, NO_CURVE, FORMAT_NUMBER, AXIS_FROM_ZERO, 0,
             NULL},
-        {"Learning rate", "", CURVE_LEARNING_RATE, NO_CURVE, FORMAT_NUMBER, 1, 0, NULL},
-        {"Gradient norm", "before clipping", CURVE_GRAD_NORM, NO_CURVE, FORMAT_NUMBER, 0, 0, NULL},
-        {"Speed", "tokens/s, evaluation and saving included", CURVE_SPEED, NO_CURVE, FORMAT_NUMBER,
-            1, 0, NULL},
-        {"Sentence loss", "nats", CURVE_SENTENCE_LOSS, CURVE_EVAL_SENTENCE_LOSS, FORMAT_NUMBER, 0,
+        {"Gradient norm", "before clipping", CURVE_GRAD_NORM, NO_CURVE, FORMAT_NUMBER, AXIS_DECADES,
             0, NULL},
+        {"Speed", "tokens/s, evaluation and saving included", CURVE_SPEED, NO_CURVE, FORMAT_NUMBER,
+            AXIS_FROM_ZERO, 0, NULL},
+        {"Sentence loss", "nats", CURVE_SENTENCE_LOSS, CURVE_EVAL_SENTENCE_LOSS, FORMAT_NUMBER,
+            AXIS_LINEAR, 0, NULL},
         {"Sentence accuracy", "of pairs", CURVE_SENTENCE_ACCURACY, CURVE_EVAL_SENTENCE_ACCURACY,
-            FORMAT_PERCENT, 1, 0, NULL},
+            FORMAT_PERCENT, AXIS_FROM_ZERO, 0, NULL},
     };
     size_t i;
     fputs("<h2>Curves</h2>\n<div class=charts>\n", out);

@@ -24,7 +24,7 @@ extern "C" {
 typedef enum mlm_trouble {
     MLM_BAD_UPDATE,  /* not finite: dropped, nothing changed; mlm_last_error says more */
     MLM_LOSS_ROSE,   /* too far above its moving average: the training has diverged    */
-    MLM_WENT_BACK    /* after a divergence: to the last checkpoint, with half the rate */
+    MLM_WENT_BACK    /* after a divergence: to a checkpoint, with half the rate        */
 } mlm_trouble;
 
 /* What mlm_train works with. mlm_training_init zeroes all but accumulate. */
@@ -58,10 +58,12 @@ typedef struct mlm_training {
     /* When the training has diverged: at that many updates in a row that are not finite (0 and
        1: at the first), and at a loss that is that many nats above loss_average (0: never). */
     int32_t max_bad_updates;
-    int32_t go_back;             /* then: 0 ends it with MLM_ERR_NUMERIC; 1 goes back to the */
-                                 /* checkpoint in directory with half the rate, until it has */
-                                 /* done so MLM_MOST_RETRIES times                           */
+    int32_t go_back;             /* then: 0 ends it with MLM_ERR_NUMERIC; 1 goes back to a   */
+                                 /* checkpoint with half the rate, until it has done so      */
+                                 /* MLM_MOST_RETRIES times                                   */
     double max_loss_rise;
+    const char *back_directory;  /* an older one to go back to, whose losses were seen to be */
+                                 /* good; may change in saved. NULL: directory               */
     /* state is that of the trainer, after going back that of the checkpoint. NULL: none. */
     void (*trouble)(void *user, mlm_trouble what, const mlm_metrics *state);
 
@@ -159,15 +161,16 @@ static inline int mlm_train_save(const mlm_training *training, const char *direc
     return *status == MLM_OK;
 }
 
-/* After a divergence. The checkpoint is saved with its new rate at once, so that a restart goes
-   on with it. MLM_ERR_NUMERIC: this is the end. */
+/* After a divergence. What it goes back to is saved with its new rate at once, so that a restart
+   goes on with it. MLM_ERR_NUMERIC: this is the end. */
 static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_metrics *state)
 {
     const double factor = 0.5, least = 1.0 / (1 << MLM_MOST_RETRIES);
     mlm_status status, outcome;
     if (!training->go_back || !training->directory || state->rate_factor <= least)
         return MLM_ERR_NUMERIC;
-    status = mlm_trainer_go_back(training->trainer, training->directory, factor);
+    status = mlm_trainer_go_back(training->trainer,
+        training->back_directory ? training->back_directory : training->directory, factor);
     if (status == MLM_OK)
         status = mlm_trainer_get_metrics(training->trainer, state);
     if (status == MLM_OK)

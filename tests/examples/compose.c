@@ -479,6 +479,34 @@ START_TEST(going_back_lowers_the_rate_and_goes_on)
 }
 END_TEST
 
+/* Past the newest checkpoint to an older one, which then is the newest. */
+START_TEST(going_back_may_go_further)
+{
+    struct fixture fixture;
+    struct spoiler spoiler = {0, 6, 1};
+    struct told told;
+    mlm_metrics last;
+    const char *folder = test_folder(), *json;
+    size_t size;
+    open_fixture(&fixture, 0);
+    fixture.training.directory = test_path(folder, "newest");
+    fixture.training.back_directory = test_path(folder, "older");
+    assert_ok(mlm_trainer_save(fixture.training.trainer, fixture.training.back_directory));
+    expect_trouble(&fixture, &spoiler, &told);
+    fixture.training.go_back = 1;
+    fixture.training.save_every = 4;
+    assert_ok(mlm_train(&fixture.training, &last));
+    ck_assert_int_eq(told.back, 1);
+    ck_assert_int_eq(told.state.step, 0);
+    ck_assert_int_eq(last.step, 8);
+    ck_assert_int_eq(last.position, 2 * 8);
+    json = test_read_file(test_path(fixture.training.directory, "trainer.json"), &size);
+    ck_assert_ptr_nonnull(strstr(json, "\"rate_factor\": 0.5"));
+    free((char *)json);
+    close_fixture(&fixture);
+}
+END_TEST
+
 START_TEST(going_back_has_an_end)
 {
     struct fixture fixture;
@@ -774,6 +802,7 @@ static Suite *compose_suite(void)
     tcase_add_test(trouble, bad_updates_are_skipped);
     tcase_add_test(trouble, bad_updates_in_a_row_end_the_training);
     tcase_add_test(trouble, going_back_lowers_the_rate_and_goes_on);
+    tcase_add_test(trouble, going_back_may_go_further);
     tcase_add_test(trouble, going_back_has_an_end);
     tcase_add_test(trouble, a_loss_that_rises_ends_the_training);
     tcase_add_test(trouble, a_held_out_loss_that_is_no_number_is_a_divergence);

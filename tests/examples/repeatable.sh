@@ -35,7 +35,7 @@ run "2n updates" train whole --steps 20 $evaluating
 run "n updates" train halves --steps 10 $evaluating
 run "n more in another process" train halves --steps 20 $evaluating --resume --metrics more.jsonl
 count "n more, and not 2n" 10 '^{"step": 1[1-9]\|^{"step": 20' more.jsonl
-count "each once" 10 '' more.jsonl
+count "each once" 10 '^{"step": ' more.jsonl
 for file in model.safetensors optimizer.safetensors trainer.json; do
     same "2n = n + n: $file" whole/$file halves/$file
 done
