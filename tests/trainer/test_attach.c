@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/support.h"
+#include "support/system_calls.h"
 #include "trainer_suites.h"
 #include "training.h"
 
@@ -306,6 +308,47 @@ START_TEST(what_only_the_checkpoint_knows_is_a_difference)
 }
 END_TEST
 
+/* A run goes on from the checkpoint. */
+static int go_on_from_there(void *context)
+{
+    (void)context;
+    resume(usual);
+    assert_ok(attach(&from));
+    return go_on(2).step == 0;
+}
+
+static int count_call(void *count, const test_call *call)
+{
+    *(int64_t *)count += test_call_is_of_files(call);
+    return 0;
+}
+
+/* Not one sequence is passed over: at step 10^15 that would never end. Nor is more read. */
+START_TEST(going_on_costs_the_same_anywhere)
+{
+    static const int64_t steps[] = {10, 10000000, 1000000000000000};
+    int64_t counts[3] = {0};
+    assert_ok(attach(&from));
+    go_on(1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(mlm_trainer_save(trainer, checkpoint));
+        json_t *root = json_load_file(test_path(checkpoint, "trainer.json"), 0, NULL);
+        json_t *state = json_object_get(root, "state");
+        json_object_set_new(state, "step", json_integer(steps[i]));
+        json_object_set_new(state, "position", json_integer(2 * steps[i]));
+        training_store_record(checkpoint, root);
+        resume(usual);
+        assert_ok(attach(&from));
+        mlm_metrics metrics = go_on(2);
+        ck_assert_int_eq(metrics.step, steps[i] + 2);
+        ck_assert_int_eq(metrics.position, 2 * steps[i] + 4);
+        if (test_can_trace())
+            ck_assert_int_eq(test_trace(go_on_from_there, NULL, count_call, &counts[i]), 0);
+        ck_assert_int_eq(counts[i], counts[0]);
+    }
+}
+END_TEST
+
 /* A run without a checkpoint may change its sources. */
 START_TEST(before_a_resume_anything_may_be_attached)
 {
@@ -391,6 +434,7 @@ Suite *attach_suite(void)
     tcase_add_test(tests, differences_are_named);
     tcase_add_test(tests, every_option_is_compared);
     tcase_add_test(tests, what_only_the_checkpoint_knows_is_a_difference);
+    tcase_add_test(tests, going_on_costs_the_same_anywhere);
     tcase_add_test(tests, before_a_resume_anything_may_be_attached);
     tcase_add_test(tests, attached_handles_are_kept);
     tcase_add_test(tests, what_is_not_attached_again_stays);
