@@ -244,12 +244,18 @@ static inline void find_earlier_checkpoint(
 
 /* ---- which to go on from --------------------------------------------------------- */
 
-/* Reads all of a checkpoint and lets it go. */
+/* Reads all of a checkpoint and lets it go. The encoder is not loaded from it: resuming looks at the
+   hashes first, and so names the file that is damaged. */
 static inline mlm_status try_checkpoint(mlm_runtime *runtime, const char *directory)
 {
+    mlm_encoder_config config;
     mlm_encoder *encoder;
     mlm_trainer *trainer;
-    mlm_status status = mlm_encoder_load(runtime, directory, NULL, &encoder);
+    mlm_status status;
+    mlm_encoder_config_init(&config, sizeof config);
+    status = mlm_encoder_config_load(runtime, directory, &config);
+    if (status == MLM_OK)
+        status = mlm_encoder_create(runtime, &config, NULL, &encoder);
     if (status != MLM_OK)
         return status;
     status = mlm_trainer_resume(runtime, encoder, directory, NULL, &trainer);
@@ -272,8 +278,7 @@ static inline mlm_status find_checkpoint(
         return is_checkpoint(path) ? MLM_OK : MLM_ERR_NOT_FOUND;
     for (i = 0;; ++i) {
         status = try_checkpoint(runtime, path);
-        if (status == MLM_OK || status == MLM_STOPPED || status == MLM_ERR_MEMORY ||
-            i == checkpoints->count)
+        if (status == MLM_OK || status == MLM_STOPPED || i == checkpoints->count)
             return status == MLM_ERR_NOT_FOUND ? MLM_ERR_IO : status;
         complain("warning: %s", mlm_last_error());
         kept_path(checkpoints, checkpoints->steps[i], path);
