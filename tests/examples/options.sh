@@ -19,7 +19,7 @@ done
 
 design='--output --vocab --vocab-size --config --init --steps --batch-size --accumulate --seq-length
 --learning-rate --warmup --schedule --weight-decay --dropout --masking --mask-probability --seed
---threads --precision --eval --eval-every --patience --save-every --resume --metrics --quiet
+--threads --precision --eval --eval-every --patience --save-every --keep --resume --metrics --quiet
 --add-words --freeze-embeddings --freeze-layers'
 "$programs/pretrain" --help > out
 check "pretrain has every option" \
@@ -57,7 +57,6 @@ says "no such held-out text" 1 nowhere.txt pretrain --output o --vocab-size 60 -
 says "no such model to continue" 1 nowhere pretrain --output o --init nowhere text.txt
 says "no such configuration" 1 nowhere.json pretrain --output o --vocab-size 60 \
     --config nowhere.json text.txt
-says "nothing to resume" 1 nowhere pretrain --output nowhere --vocab-size 60 --resume text.txt
 : > file
 says "an output that is a file" 1 "not a directory" pretrain --output file --vocab-size 60 \
     --config small.json --seq-length 32 text.txt
