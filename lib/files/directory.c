@@ -196,6 +196,7 @@ static mlm_status mend(const mlm__directory *directory)
 static mlm_status begin_directory(mlm__directory *directory)
 {
     int parent = directory->parent;
+    struct stat status;
     MLM__TRY(mend(directory));
     mode_t mode = 0;
     MLM__TRY(check_replaceable(directory, &mode));
@@ -206,7 +207,8 @@ static mlm_status begin_directory(mlm__directory *directory)
     if (directory->folder < 0)
         return mlm__file_error(directory->fresh_path, "open", ENOENT);
     flock(directory->folder, LOCK_EX | LOCK_NB); /* see mlm__folder_remove */
-    if (mode != 0 && fchmod(directory->folder, mode) != 0)
+    if (mode != 0 && (fstat(directory->folder, &status) != 0 || (status.st_mode & 07777) != mode) &&
+        fchmod(directory->folder, mode) != 0)
         return mlm__file_error(directory->fresh_path, "set the mode of", errno);
     return MLM_OK;
 }
@@ -439,17 +441,15 @@ static mlm_status commit_files(const mlm__directory *directory)
     return mlm__folder_sync(directory->folder, directory->path);
 }
 
-/* Gives a file of the directory that is replaced, unless the save wrote one of its name, a second
-   name in the new one: even a process that is appending to it goes on undisturbed. */
+/* Unless the save wrote one of its name. */
 static mlm_status keep_file(void *context, int fd, const char *name)
 {
     const mlm__directory *directory = context;
     for (size_t i = 0; i < directory->count; i++)
         if (strcmp(directory->files[i].name, name) == 0)
             return MLM_OK;
-    return linkat(fd, name, directory->folder, name, 0) == 0
-               ? MLM_OK
-               : file_failed(directory, name, "keep", errno);
+    int failed = mlm__folder_keep(fd, name, directory->folder);
+    return failed == 0 ? MLM_OK : file_failed(directory, name, "keep", failed);
 }
 
 static mlm_status commit_directory(mlm__directory *directory)

@@ -88,6 +88,38 @@ mlm_status mlm__folder_remove(int parent, const char *name, const char *path)
     return status;
 }
 
+/* 0 or an errno. */
+static int copy(int from, int to)
+{
+    char buffer[1 << 14];
+    ssize_t got;
+    while ((got = read(from, buffer, sizeof buffer)) != 0) {
+        int failed = got > 0 ? mlm__file_append(to, buffer, (size_t)got) : errno;
+        if (failed != 0 && failed != EINTR)
+            return failed;
+    }
+    while (fsync(to) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+int mlm__folder_keep(int from, const char *name, int to)
+{
+    if (linkat(from, name, to, name, 0) == 0)
+        return 0;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+        return errno;
+    int old = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fresh = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int failed = old < 0 || fresh < 0 ? errno : copy(old, fresh);
+    if (fresh >= 0)
+        close(fresh);
+    if (old >= 0)
+        close(old);
+    return failed;
+}
+
 mlm_status mlm__folder_sync(int fd, const char *path)
 {
     while (fsync(fd) != 0) {

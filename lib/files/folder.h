@@ -18,6 +18,10 @@ mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void
    process that still writes to it, is MLM_ERR_IO, and nothing is removed. */
 mlm_status mlm__folder_remove(int parent, const char *name, const char *path);
 
+/* Gives a file of from a second name in to: even a process that is appending to it goes on
+   undisturbed. Where the file system has no hard links it is copied. 0 or an errno. */
+int mlm__folder_keep(int from, const char *name, int to);
+
 /* Flushes the names of its entries to the disk. */
 mlm_status mlm__folder_sync(int fd, const char *path);
 

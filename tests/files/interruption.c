@@ -56,9 +56,9 @@ static int save_action(void *context)
 
 /* What becomes of a save. */
 typedef struct plan {
-    int64_t at;   /* the call, from 0 on */
-    int answer;   /* TEST_KILL or an errno */
-    int exchange; /* an errno: what all exchanges of names answer, as a file system without them */
+    int64_t at;  /* the call, from 0 on */
+    int answer;  /* TEST_KILL or an errno */
+    bool simple; /* a file system that can neither exchange names nor link */
     int64_t calls;
     bool carried_out;
 } plan;
@@ -73,7 +73,9 @@ static int carry_out(void *context, const test_call *call)
         p->carried_out = true;
         return p->answer;
     }
-    return call->number == SYS_renameat2 ? p->exchange : 0;
+    if (call->number == SYS_linkat)
+        return p->simple ? EPERM : 0;
+    return call->number == SYS_renameat2 && p->simple ? EINVAL : 0;
 }
 #else
 static int carry_out(void *context, const test_call *call)
@@ -108,15 +110,15 @@ static bool exists(const char *path)
 
 static const struct kind {
     int32_t mode;
-    int exchange;
+    bool simple;
     bool begun; /* whether there is something to replace */
 } kinds[] = {
-    {MLM__REPLACE_DIRECTORY, 0, true},
-    {MLM__REPLACE_DIRECTORY, EINVAL, true},
-    {MLM__REPLACE_DIRECTORY, 0, false},
-    {MLM__REPLACE_DIRECTORY, EINVAL, false},
-    {MLM__REPLACE_FILES, 0, true},
-    {MLM__REPLACE_FILES, 0, false},
+    {MLM__REPLACE_DIRECTORY, false, true},
+    {MLM__REPLACE_DIRECTORY, true, true},
+    {MLM__REPLACE_DIRECTORY, false, false},
+    {MLM__REPLACE_DIRECTORY, true, false},
+    {MLM__REPLACE_FILES, false, true},
+    {MLM__REPLACE_FILES, false, false},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -131,7 +133,7 @@ static bool interrupted(const struct kind *kind, plan *p, mlm_runtime *runtime)
         test_write_file(test_path(folder, "log"), "kept", 4);
     }
     how.text = "new";
-    p->exchange = kind->exchange;
+    p->simple = kind->simple;
     int status = test_trace(save_action, &how, carry_out, p);
     ck_assert(WIFEXITED(status) || (p->answer == TEST_KILL && WTERMSIG(status) == SIGKILL));
     bool saved = WIFEXITED(status) && WEXITSTATUS(status) == 0;
