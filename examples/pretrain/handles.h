@@ -284,8 +284,11 @@ static inline void tell_start(const struct settings *settings, const struct hand
 {
     mlm_corpus_info info;
     mlm_encoder_config config;
+    mlm_metrics last;
     mlm_corpus_info_init(&info, sizeof info);
     mlm_encoder_config_init(&config, sizeof config);
+    mlm_metrics_init(&last, sizeof last);
+    check(mlm_trainer_get_metrics(handles->trainer, &last));
     check(mlm_corpus_get_info(handles->corpus, &info));
     check(mlm_encoder_get_config(handles->encoder, &config));
     fprintf(stderr,
@@ -296,6 +299,8 @@ static inline void tell_start(const struct settings *settings, const struct hand
     fprintf(stderr, "model: %d layers of width %d, vocabulary of %d, %.1f million parameters\n",
         config.num_hidden_layers, config.hidden_size, config.vocab_size,
         1e-6 * (double)count_parameters(handles->encoder));
+    if (handles->resumed[0])
+        fprintf(stderr, "going on from step %lld of %s\n", (long long)last.step, handles->resumed);
 }
 
 #endif /* HANDLES_H */
