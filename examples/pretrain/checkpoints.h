@@ -24,7 +24,7 @@ static const char *const checkpoint_files[] = {"trainer.json", "config.json", "m
 
 struct checkpoints {
     char newest[PATH_SIZE], best[PATH_SIZE]; /* DIR without final slashes, and DIR-best */
-    int64_t keep;
+    int64_t keep, precision;
     int64_t *steps; /* [count] of the DIR-checkpoint-STEP there are, highest first */
     size_t count;
 };
@@ -54,6 +54,7 @@ static inline void checkpoints_init(
     size_t length;
     memset(checkpoints, 0, sizeof *checkpoints);
     checkpoints->keep = settings->keep;
+    checkpoints->precision = settings->precision ? MLM_BF16 : MLM_F32;
     join_names(checkpoints->newest, settings->output, "");
     length = strlen(checkpoints->newest);
     while (length > 1 && checkpoints->newest[length - 1] == '/')
@@ -246,16 +247,20 @@ static inline void find_earlier_checkpoint(
 
 /* Reads all of a checkpoint and lets it go. The encoder is not loaded from it: resuming looks at the
    hashes first, and so names the file that is damaged. */
-static inline mlm_status try_checkpoint(mlm_runtime *runtime, const char *directory)
+static inline mlm_status try_checkpoint(
+    mlm_runtime *runtime, const char *directory, int64_t precision)
 {
+    mlm_encoder_options options;
     mlm_encoder_config config;
     mlm_encoder *encoder;
     mlm_trainer *trainer;
     mlm_status status;
+    mlm_encoder_options_init(&options, sizeof options);
+    options.precision = (int32_t)precision;
     mlm_encoder_config_init(&config, sizeof config);
     status = mlm_encoder_config_load(runtime, directory, &config);
     if (status == MLM_OK)
-        status = mlm_encoder_create(runtime, &config, NULL, &encoder);
+        status = mlm_encoder_create(runtime, &config, &options, &encoder);
     if (status != MLM_OK)
         return status;
     status = mlm_trainer_resume(runtime, encoder, directory, NULL, &trainer);
@@ -277,7 +282,7 @@ static inline mlm_status find_checkpoint(
     if (checkpoints->count == 0)
         return is_checkpoint(path) ? MLM_OK : MLM_ERR_NOT_FOUND;
     for (i = 0;; ++i) {
-        status = try_checkpoint(runtime, path);
+        status = try_checkpoint(runtime, path, checkpoints->precision);
         if (status == MLM_OK || status == MLM_STOPPED || i == checkpoints->count)
             return status == MLM_ERR_NOT_FOUND ? MLM_ERR_IO : status;
         complain("warning: %s", mlm_last_error());

@@ -12,6 +12,7 @@
 #include "mlm/compose.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,13 +120,20 @@ static inline void metrics_open(
     metrics->file = -1;
     if (!metrics->path)
         return;
-    metrics->file = open(metrics->path,
-        O_CREAT | O_APPEND | O_CLOEXEC | (resumed ? O_RDWR : O_RDWR | O_TRUNC), 0666);
+    metrics->file = open(metrics->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (metrics->file < 0 || fstat(metrics->file, &status) != 0)
         metrics_fail(metrics);
     metrics->kept = S_ISREG(status.st_mode);
-    if (resumed && metrics->kept)
+    if (!metrics->kept)
+        return;
+    if (flock(metrics->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        complain("--metrics %s: another run is writing to it", metrics->path);
+        exit(EXIT_FAILURE);
+    }
+    if (resumed)
         metrics_cut_back(metrics, resumed);
+    else if (ftruncate(metrics->file, 0) != 0)
+        metrics_fail(metrics);
 }
 
 /* Whether the file has something of before this run. */

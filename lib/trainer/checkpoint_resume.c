@@ -245,10 +245,11 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         if (given->learning_rate != record.options.learning_rate)
             trainer->state.rate_factor = 1;
     }
-    if (strcmp(record.build, mlm_build_info()) != 0)
+    const mlm__build_text build = mlm__trainer_json_build(trainer);
+    if (strcmp(record.build, build.text) != 0)
         mlm__log(encoder->runtime, MLM_LOG_WARNING,
             "%s: written by %s, this is %s: from here on numbers may be rounded differently",
-            json_path, record.build, mlm_build_info());
+            json_path, record.build, build.text);
     *out = trainer;
     return MLM_OK;
 }

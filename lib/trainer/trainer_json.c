@@ -3,6 +3,7 @@
 #include <float.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -137,15 +138,25 @@ static json_t *files_array(const mlm__directory *directory)
     return files;
 }
 
+mlm__build_text mlm__trainer_json_build(const mlm_trainer *trainer)
+{
+    const bool bf16 = mlm__packed_products(trainer->encoder->model->packed)->bf16;
+    mlm__build_text build;
+    snprintf(
+        build.text, sizeof build.text, "%s precision=%s", mlm_build_info(), bf16 ? "bf16" : "fp32");
+    return build;
+}
+
 mlm_status mlm__trainer_json_make(
     const mlm_trainer *trainer, const mlm__directory *directory, json_t **out)
 {
+    const mlm__build_text build = mlm__trainer_json_build(trainer);
     json_t *provenance;
     *out = NULL;
     MLM__TRY(mlm__provenance_of(trainer, &provenance));
     /* json_pack takes the references of all its "o", also where it fails. */
     *out = json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "format_version",
-        (int)MLM__CHECKPOINT_FORMAT, "build", mlm_build_info(), "options",
+        (int)MLM__CHECKPOINT_FORMAT, "build", build.text, "options",
         options_object(&trainer->options), "state",
         object_of(&trainer->state, state_members, COUNT_OF(state_members)), "metrics",
         object_of(&trainer->metrics, metric_members, COUNT_OF(metric_members)), "provenance",

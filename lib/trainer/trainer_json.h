@@ -13,6 +13,12 @@ enum { MLM__CHECKPOINT_FORMAT = 1 };
 
 #define MLM__TRAINER_JSON "trainer.json"
 
+/* What rounds a run's numbers: mlm_build_info, and the precision of the encoder. */
+typedef struct mlm__build_text {
+    char text[128];
+} mlm__build_text;
+mlm__build_text mlm__trainer_json_build(const mlm_trainer *trainer);
+
 /* Options, state, metrics of the last update, provenance, and the files that directory has so far.
    A new reference. */
 mlm_status mlm__trainer_json_make(
@@ -20,7 +26,7 @@ mlm_status mlm__trainer_json_make(
 
 /* What trainer.json says of a run. Every member must be there. */
 typedef struct mlm__trainer_record {
-    const char *build; /* mlm_build_info of the library that wrote it; the JSON's */
+    const char *build; /* of mlm__trainer_json_build where it was written; the JSON's */
     mlm_trainer_options options;
     mlm__run_state state;
     mlm_metrics metrics;

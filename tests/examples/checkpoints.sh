@@ -145,18 +145,20 @@ differs "freeze_layers is 1, $trained 0" --freeze-layers 1 text.txt
 # ---- the command that goes on
 cp text.txt "it's a text.txt"
 "$programs/pretrain" --output commanded $small --steps 100000 --metrics commanded.jsonl \
-    "it's a text.txt" > out 2> err &
+    "it's a text.txt" > running.out 2> running &
 process=$!
 tries=0
 until [ -s commanded.jsonl ] || [ $tries -eq 100 ]; do
     sleep 0.1
     tries=$((tries + 1))
 done
+fails "metrics that a run is writing" 'commanded.jsonl: another run is writing to it' elsewhere \
+    --steps 20 --metrics commanded.jsonl
 kill -s TERM $process
 wait $process
-holds "stopped: status 3" err [ $? -eq 3 ]
-stop=$(sed -n 's/^pretrain: stopped at step \([0-9]*\) .*/\1/p' err)
-sed -n 's/^pretrain: .*go on with: //p' err | sed "s/--steps 100000/--steps $((stop + 5))/" > command
+holds "stopped: status 3" running [ $? -eq 3 ]
+stop=$(sed -n 's/^pretrain: stopped at step \([0-9]*\) .*/\1/p' running)
+sed -n 's/^pretrain: .*go on with: //p' running | sed "s/--steps 100000/--steps $((stop + 5))/" > command
 run "the command that it says" sh command
 count "the command that it says goes on" $((stop + 5)) '^{"step"' commanded.jsonl
 finish

@@ -2,7 +2,7 @@
 # A run that is killed at random instants, also while it saves, and started again with other numbers
 # of threads ends with the same bytes as one that never was.
 # usage: kills.sh SOURCE_ROOT PROGRAMS [KILLS]
-root=$1 programs=$2 kills=${3:-10}
+root=$1 programs=$2 kills=${3:-8}
 . "$root/tests/examples/common.sh"
 "$programs/train_vocab" --vocab-size 120 --output vocab text.txt > out || exit 1
 

@@ -422,6 +422,18 @@ START_TEST(another_build_is_told_and_not_refused)
         "%s", logged);
     mlm_trainer_free(resumed);
     mlm_encoder_free(told);
+
+    mlm_encoder_options rounding;
+    mlm_encoder_options_init(&rounding, sizeof rounding);
+    rounding.precision = MLM_BF16;
+    assert_ok(mlm_encoder_load(telling, checkpoint, &rounding, &told));
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    assert_ok(mlm_trainer_resume(telling, told, checkpoint, NULL, &resumed));
+    ck_assert_msg(strstr(logged, "precision=fp32, this is libmlm") &&
+                      strstr(logged, "precision=bf16: from here on"),
+        "%s", logged);
+    mlm_trainer_free(resumed);
+    mlm_encoder_free(told);
     mlm_runtime_free(telling);
 }
 END_TEST
