@@ -11,6 +11,10 @@ below() {
     echo $(($(od -An -N4 -tu4 /dev/urandom) % $1))
 }
 
+milliseconds() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
 # The metrics without times.
 untimed() {
     sed 's/, "seconds": [0-9.]*//' "$1"
@@ -31,13 +35,17 @@ saving=0
 survives() {
     name=$1 files=$2 killed=0
     shift 2
+    began=$(milliseconds)
     run "$name: never killed" "$programs/pretrain" --output straight --metrics straight.jsonl \
         --quiet "$@" text.txt
-    # From the start of the process on, through reading, training and saving, and longer now and
-    # then so that it gets on.
+    # From the start of the process on, through reading, training and saving; most of the time
+    # long enough to get on, and too short to end.
+    longest=$((($(milliseconds) - began) * 2 / 3))
+    [ $longest -gt 20 ] || longest=20
+    [ $longest -lt 180 ] || longest=180
     while [ $killed -lt "$kills" ]; do
         start killed "$@"
-        sleep "0.$(printf %03d $(($(below 3) * 60 + $(below 60))))"
+        sleep "0.$(printf %03d "$(below $longest)")"
         kill -s KILL $process 2> kill_error
         wait $process 2> kill_error
         [ $? -eq 137 ] || break
