@@ -25,6 +25,7 @@ static const char *const checkpoint_files[] = {"trainer.json", "config.json", "m
 struct checkpoints {
     char newest[PATH_SIZE], best[PATH_SIZE]; /* DIR without final slashes, and DIR-best */
     int64_t keep, precision;
+    int replaces;   /* those that there are are of a run that the first save will replace */
     int64_t *steps; /* [count] of the DIR-checkpoint-STEP there are, highest first */
     size_t count;
 };
@@ -112,6 +113,8 @@ static inline void list_kept(struct checkpoints *checkpoints)
     join_names(parent, checkpoints->newest, "");
     parent[slash ? slash - checkpoints->newest + 1 : 0] = '\0';
     checkpoints->count = 0;
+    if (checkpoints->replaces)
+        return;
     if (!(folder = opendir(slash ? parent : ".")))
         return; /* saving will say why */
     while ((entry = readdir(folder))) {
@@ -187,23 +190,35 @@ static inline void keep_newest(
         complain("warning: --keep: %s", mlm_last_error());
 }
 
-/* After a save of the newest. Of a step that is still to come there may be one, damaged or of a
-   time before going back; it is not counted, and replaced when it comes. */
-static inline void checkpoints_keep(
-    struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
+/* All but the last so many of those up to a step. Of a step that is still to come there may be one,
+   damaged or of a time before going back; it is not counted, and replaced when it comes. */
+static inline void remove_kept(struct checkpoints *checkpoints, int64_t but, int64_t step)
 {
-    int64_t seen = 0;
     size_t i;
-    if (checkpoints->keep < 2)
-        return;
-    keep_newest(checkpoints, trainer, step);
     list_kept(checkpoints);
     for (i = 0; i < checkpoints->count; ++i)
-        if (checkpoints->steps[i] <= step && ++seen > checkpoints->keep) {
+        if (checkpoints->steps[i] <= step && --but < 0) {
             char path[PATH_SIZE];
             kept_path(checkpoints, checkpoints->steps[i], path);
             remove_checkpoint(path);
         }
+}
+
+/* After a save of the newest. The first that is not of the beginning replaces what was of another
+   run. */
+static inline void checkpoints_keep(
+    struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
+{
+    if (checkpoints->replaces && step == 0)
+        return;
+    if (checkpoints->replaces) {
+        checkpoints->replaces = 0;
+        remove_kept(checkpoints, 0, INT64_MAX);
+    }
+    if (checkpoints->keep < 2)
+        return;
+    keep_newest(checkpoints, trainer, step);
+    remove_kept(checkpoints, checkpoints->keep, step);
 }
 
 /* Says now, not after hours, that the disk has no room for so many checkpoints more. */
@@ -291,19 +306,20 @@ static inline mlm_status find_checkpoint(
     }
 }
 
-/* A run from the beginning neither mixes with the checkpoints of another nor destroys a model. */
-static inline void refuse_foreign(struct checkpoints *checkpoints)
+/* Before a run begins. What is there of another stays until the first save; a model that is of no run
+   is refused. */
+static inline void expect_replacement(struct checkpoints *checkpoints)
 {
     char path[PATH_SIZE];
+    const int newest = is_checkpoint(checkpoints->newest);
     list_kept(checkpoints);
-    if (checkpoints->count > 0) {
-        kept_path(checkpoints, checkpoints->steps[0], path);
-        complain(
-            "%s is of an earlier run: --resume goes on with it; to begin anew remove it", path);
-        exit(EXIT_FAILURE);
-    }
+    checkpoints->replaces = checkpoints->count > 0;
+    if (newest || checkpoints->replaces)
+        complain("warning: %s holds a run that the first save of this one will replace%s; --resume "
+                 "goes on with it",
+            checkpoints->newest, checkpoints->replaces ? ", and all its DIR-checkpoint-STEP" : "");
     join_names(path, checkpoints->newest, "/model.safetensors");
-    if (access(path, F_OK) == 0 && !is_checkpoint(checkpoints->newest)) {
+    if (!newest && access(path, F_OK) == 0) {
         complain(
             "%s is no checkpoint of a run, and would be replaced: name another --output", path);
         exit(EXIT_FAILURE);

@@ -61,7 +61,7 @@ static inline void find_beginning(const struct settings *settings, struct handle
         return;
     }
     handles->resumed[0] = '\0';
-    refuse_foreign(&handles->checkpoints);
+    expect_replacement(&handles->checkpoints);
     if (!settings->resume)
         return;
     if (settings->metrics && stat(settings->metrics, &metrics) == 0 && metrics.st_size > 0) {
@@ -247,9 +247,6 @@ static inline void prepare_output(const struct settings *settings, struct handle
     mlm_metrics last;
     mlm_metrics_init(&last, sizeof last);
     check(mlm_trainer_get_metrics(handles->trainer, &last));
-    if (replaces)
-        complain("warning: %s holds a run that this one will replace; --resume goes on with it",
-            settings->output);
     if (!is_checkpoint(newest) || (replaces && settings->on_divergence)) {
         check(mlm_trainer_save(handles->trainer, newest));
         own = 1;
