@@ -154,8 +154,21 @@ static bool is_working_directory(const struct stat *folder)
            working.st_ino == folder->st_ino;
 }
 
+/* A mount point cannot be moved. */
+static mlm_status check_entry(void *context, int fd, const char *name, const struct stat *status)
+{
+    const mlm__directory *directory = context;
+    struct stat folder;
+    if (fstat(fd, &folder) != 0)
+        return mlm__file_error(directory->path, "look at", errno);
+    return status->st_dev == folder.st_dev
+               ? MLM_OK
+               : mlm__error(MLM_ERR_IO, "%s: cannot be replaced: '%s' in it is a mount point",
+                     directory->path, name);
+}
+
 /* Refuses now what commit could not replace. */
-static mlm_status check_replaceable(const mlm__directory *directory, mode_t *mode)
+static mlm_status check_replaceable(mlm__directory *directory, mode_t *mode)
 {
     int fd;
     struct stat status, parent;
@@ -173,7 +186,7 @@ static mlm_status check_replaceable(const mlm__directory *directory, mode_t *mod
             "%s: cannot be replaced: it is the working directory; name a directory in it",
             directory->path);
     else
-        result = mlm__folder_each(fd, directory->path, NULL, NULL);
+        result = mlm__folder_each(fd, directory->path, check_entry, directory);
     if (result == MLM_OK)
         *mode = status.st_mode & 07777;
     close(fd);
@@ -187,7 +200,8 @@ static mlm_status mend(const mlm__directory *directory)
     if (fstatat(directory->parent, directory->old, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return MLM_OK;
     if (fstatat(directory->parent, directory->name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return mlm__folder_remove(directory->parent, directory->old, directory->path);
+        return mlm__folder_remove(
+            directory->parent, directory->old, directory->name, directory->path);
     return renameat(directory->parent, directory->old, directory->parent, directory->name) == 0
                ? MLM_OK
                : mlm__file_error(directory->path, "restore", errno);
@@ -200,7 +214,7 @@ static mlm_status begin_directory(mlm__directory *directory)
     MLM__TRY(mend(directory));
     mode_t mode = 0;
     MLM__TRY(check_replaceable(directory, &mode));
-    MLM__TRY(mlm__folder_remove(parent, directory->fresh, directory->fresh_path));
+    MLM__TRY(mlm__folder_remove(parent, directory->fresh, directory->name, directory->fresh_path));
     if (mkdirat(parent, directory->fresh, 0777) != 0)
         return mlm__file_error(directory->fresh_path, "create", errno);
     MLM__TRY(mlm__folder_open(parent, directory->fresh, directory->fresh_path, &directory->folder));
@@ -423,7 +437,7 @@ void mlm__directory_abort(mlm__directory *directory)
         char error[MLM__LINE_SIZE];
         memcpy(error, mlm_last_error(), sizeof error);
         close_locked(directory);
-        if (mlm__folder_remove(directory->parent, directory->fresh, directory->fresh_path))
+        if (mlm__folder_remove(directory->parent, directory->fresh, NULL, directory->fresh_path))
             mlm__error(MLM_ERR_IO, "%s", error);
     }
     free_directory(directory);
@@ -441,14 +455,18 @@ static mlm_status commit_files(const mlm__directory *directory)
     return mlm__folder_sync(directory->folder, directory->path);
 }
 
-/* Unless the save wrote one of its name. */
-static mlm_status keep_file(void *context, int fd, const char *name)
+/* What is no regular file moves along later, when the directory is replaced. */
+static mlm_status keep_entry(void *context, int fd, const char *name, const struct stat *status)
 {
     const mlm__directory *directory = context;
+    const bool regular = S_ISREG(status->st_mode);
     for (size_t i = 0; i < directory->count; i++)
         if (strcmp(directory->files[i].name, name) == 0)
-            return MLM_OK;
-    int failed = mlm__folder_keep(fd, name, directory->folder);
+            return regular
+                       ? MLM_OK
+                       : mlm__error(MLM_ERR_IO, "%s/%s: is in the way: it is not a regular file",
+                             directory->path, name);
+    int failed = regular ? mlm__folder_keep(fd, name, directory->folder) : 0;
     return failed == 0 ? MLM_OK : file_failed(directory, name, "keep", failed);
 }
 
@@ -457,7 +475,7 @@ static mlm_status commit_directory(mlm__directory *directory)
     int current;
     MLM__TRY(mlm__folder_open(directory->parent, directory->name, directory->path, &current));
     if (current >= 0) {
-        mlm_status kept = mlm__folder_each(current, directory->path, keep_file, directory);
+        mlm_status kept = mlm__folder_each(current, directory->path, keep_entry, directory);
         close(current);
         MLM__TRY(kept);
     }
@@ -466,10 +484,11 @@ static mlm_status commit_directory(mlm__directory *directory)
         directory->parent, directory->fresh, directory->name, directory->old, directory->path));
     close_locked(directory);
     MLM__TRY(mlm__folder_sync(directory->parent, directory->path));
-    mlm_status removed =
-        mlm__folder_remove(directory->parent, directory->fresh, directory->fresh_path);
+    mlm_status removed = mlm__folder_remove(
+        directory->parent, directory->fresh, directory->name, directory->fresh_path);
     if (removed == MLM_OK)
-        removed = mlm__folder_remove(directory->parent, directory->old, directory->path);
+        removed =
+            mlm__folder_remove(directory->parent, directory->old, directory->name, directory->path);
     if (removed != MLM_OK)
         mlm__log(directory->runtime, MLM_LOG_WARNING, "saved, but what it replaced remains: %s",
             mlm_last_error());

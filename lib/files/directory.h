@@ -10,7 +10,7 @@ enum {
        files stay. A directory that is absent appears at commit, as with MLM__REPLACE_DIRECTORY. */
     MLM__REPLACE_FILES,
     /* All files are written to DIRECTORY.mlm-new, which takes the place of DIRECTORY at commit, all
-       at once. Other regular files move along; anything else in it refuses the save. */
+       at once. Whatever else is in it moves along. */
     MLM__REPLACE_DIRECTORY,
 };
 

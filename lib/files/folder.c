@@ -23,17 +23,6 @@ mlm_status mlm__folder_open(int parent, const char *name, const char *path, int 
     return mlm__file_error(path, "open", errno);
 }
 
-static mlm_status check_entry(int fd, const char *path, const char *name)
-{
-    struct stat status;
-    if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return mlm__file_error(path, "look at its files", errno);
-    if (!S_ISREG(status.st_mode))
-        return mlm__error(MLM_ERR_IO,
-            "%s: cannot be replaced: it holds '%s', which is not a regular file", path, name);
-    return MLM_OK;
-}
-
 mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context)
 {
     int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fd's place is not ours */
@@ -55,33 +44,64 @@ mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void
         }
         if (strcmp(next->d_name, ".") == 0 || strcmp(next->d_name, "..") == 0)
             continue;
-        status = check_entry(fd, path, next->d_name);
-        if (status == MLM_OK && entry)
-            status = entry(context, fd, next->d_name);
+        struct stat found;
+        if (fstatat(fd, next->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+            status = mlm__file_error(path, "look at its files", errno);
+        else
+            status = entry(context, fd, next->d_name, &found);
     }
     closedir(list);
     return status;
 }
 
-static mlm_status remove_entry(void *path, int fd, const char *name)
+/* Where what is no regular file goes: the folder's descriptor, or -1. */
+typedef struct leaving {
+    int into;
+    const char *path; /* of the folder that is left */
+} leaving;
+
+static mlm_status move_entry(void *context, int fd, const char *name, const struct stat *status)
 {
+    const leaving *from = context;
+    struct stat taken;
+    if (S_ISREG(status->st_mode))
+        return MLM_OK;
+    if (from->into < 0 || fstatat(from->into, name, &taken, AT_SYMLINK_NOFOLLOW) == 0)
+        return mlm__error(MLM_ERR_IO,
+            "%s: cannot be removed: it holds '%s', which is not a regular file", from->path, name);
+    return renameat(fd, name, from->into, name) == 0
+               ? mlm__folder_sync(from->into, from->path)
+               : mlm__file_error(from->path, "move what is in it from", errno);
+}
+
+static mlm_status remove_entry(void *path, int fd, const char *name, const struct stat *status)
+{
+    (void)status;
     return unlinkat(fd, name, 0) == 0 ? MLM_OK : mlm__file_error(path, "remove its files", errno);
 }
 
-mlm_status mlm__folder_remove(int parent, const char *name, const char *path)
+static mlm_status remove_all(int parent, int fd, const char *into, const char *path)
+{
+    /* A save holds this lock; file systems without locks cannot tell. */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return mlm__error(MLM_ERR_IO, "%s: another save is writing to it", path);
+    leaving from = {-1, path};
+    if (into)
+        MLM__TRY(mlm__folder_open(parent, into, path, &from.into));
+    mlm_status status = mlm__folder_each(fd, path, move_entry, &from);
+    if (from.into >= 0)
+        close(from.into);
+    MLM__TRY(status);
+    return mlm__folder_each(fd, path, remove_entry, (void *)path);
+}
+
+mlm_status mlm__folder_remove(int parent, const char *name, const char *into, const char *path)
 {
     int fd;
     MLM__TRY(mlm__folder_open(parent, name, path, &fd));
     if (fd < 0)
         return MLM_OK;
-    mlm_status status = MLM_OK;
-    /* A save holds this lock; file systems without locks cannot tell. */
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        status = mlm__error(MLM_ERR_IO, "%s: another save is writing to it", path);
-    if (status == MLM_OK)
-        status = mlm__folder_each(fd, path, NULL, NULL);
-    if (status == MLM_OK)
-        status = mlm__folder_each(fd, path, remove_entry, (void *)path);
+    mlm_status status = remove_all(parent, fd, into, path);
     if (status == MLM_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0)
         status = mlm__file_error(path, "remove", errno);
     close(fd);

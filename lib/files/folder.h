@@ -4,19 +4,21 @@
 #ifndef MLM_FILES_FOLDER_H
 #define MLM_FILES_FOLDER_H
 
+#include <sys/stat.h>
+
 #include "mlm/mlm.h"
 
 /* Opens it; *fd is -1, with MLM_OK, when there is none. */
 mlm_status mlm__folder_open(int parent, const char *name, const char *path, int *fd);
 
-/* Calls entry for every name but "." and "..", in no order, until one fails; one that is no
-   regular file is MLM_ERR_IO before. */
-typedef mlm_status mlm__entry_fn(void *context, int fd, const char *name);
+/* Calls entry for every name but "." and "..", in no order, until one fails. */
+typedef mlm_status mlm__entry_fn(void *context, int fd, const char *name, const struct stat *status);
 mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context);
 
-/* Removes a folder that a save left, if there is one. Anything in it but regular files, or another
-   process that still writes to it, is MLM_ERR_IO, and nothing is removed. */
-mlm_status mlm__folder_remove(int parent, const char *name, const char *path);
+/* Removes a folder that a save left, if there is one. What is no regular file in it no save made:
+   that moves to the folder called into, its sibling, where it has to be; if it cannot, or another
+   process still writes to the folder, it is MLM_ERR_IO, and nothing is removed. */
+mlm_status mlm__folder_remove(int parent, const char *name, const char *into, const char *path);
 
 /* Gives a file of from a second name in to: even a process that is appending to it goes on
    undisturbed. Where the file system has no hard links it is copied. 0 or an errno. */

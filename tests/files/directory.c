@@ -224,17 +224,26 @@ START_TEST(directory_is_replaced_and_other_files_move_along)
 }
 END_TEST
 
-START_TEST(directory_that_holds_more_than_files_is_left_alone)
+START_TEST(folders_and_links_in_a_directory_move_along)
 {
-    const char *parent = test_folder(), *folder = make(parent, "out");
-    put(folder, "a", "old");
+    char parent[512], folder[600];
+    snprintf(parent, sizeof parent, "%s", test_folder());
+    snprintf(folder, sizeof folder, "%s", make(parent, "out"));
     make(folder, "deeper");
-    assert_error(save(runtime, folder, MLM__REPLACE_DIRECTORY, "new"), MLM_ERR_IO, "'deeper'");
-    ck_assert(holds(folder, "a", "old") && absent(test_path(parent, "out.mlm-new")));
-    ck_assert_int_eq(rmdir(test_path(folder, "deeper")), 0);
-    ck_assert_int_eq(symlink("a", test_path(folder, "link")), 0);
-    assert_error(save(runtime, folder, MLM__REPLACE_DIRECTORY, "new"), MLM_ERR_IO, "'link'");
-    ck_assert(!absent(test_path(folder, "link")));
+    put(test_path(folder, "deeper"), "file", "kept");
+    ck_assert_int_eq(symlink("deeper/file", test_path(folder, "link")), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(save(runtime, folder, MLM__REPLACE_DIRECTORY, i ? "second" : "first"));
+        ck_assert(holds(folder, "a", i ? "second" : "first"));
+        ck_assert(holds(folder, "deeper/file", "kept") && holds(folder, "link", "kept"));
+        ck_assert(absent(test_path(parent, "out.mlm-new")));
+    }
+    ck_assert_int_eq(unlink(test_path(folder, "a")), 0);
+    make(folder, "a");
+    assert_error(save(runtime, folder, MLM__REPLACE_DIRECTORY, "new"), MLM_ERR_IO,
+        "out/a: is in the way: it is not a regular file");
+    ck_assert(holds(folder, "b", "second") && holds(folder, "deeper/file", "kept"));
+    ck_assert(absent(test_path(parent, "out.mlm-new")));
 }
 END_TEST
 
@@ -556,7 +565,7 @@ Suite *directory_suite(void)
     tcase_add_test(tcase, what_is_in_the_way_is_not_removed);
     tcase_add_test(tcase, written_files_are_listed_with_their_sums);
     tcase_add_test(tcase, directory_is_replaced_and_other_files_move_along);
-    tcase_add_test(tcase, directory_that_holds_more_than_files_is_left_alone);
+    tcase_add_test(tcase, folders_and_links_in_a_directory_move_along);
     tcase_add_test(tcase, working_directory_is_not_replaced);
     tcase_add_test(tcase, link_to_a_directory_stays_a_link);
     tcase_add_test(tcase, leftover_of_a_killed_save_is_removed);

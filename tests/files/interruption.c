@@ -131,6 +131,8 @@ static bool interrupted(const struct kind *kind, plan *p, mlm_runtime *runtime)
     if (kind->begun) {
         assert_ok(save(&how));
         test_write_file(test_path(folder, "log"), "kept", 4);
+        ck_assert_int_eq(mkdir(test_path(folder, "deeper"), 0755), 0);
+        test_write_file(test_path(folder, "deeper/file"), "kept", 4);
     }
     how.text = "new";
     p->simple = kind->simple;
@@ -159,7 +161,7 @@ static bool interrupted(const struct kind *kind, plan *p, mlm_runtime *runtime)
     assert_ok(save(&how));
     ck_assert_int_eq(count_of(folder, "next"), NAMES);
     if (kind->begun)
-        ck_assert(holds(folder, "log", "kept"));
+        ck_assert(holds(folder, "log", "kept") && holds(folder, "deeper/file", "kept"));
     ck_assert(!exists(test_path(parent, "out.mlm-new")));
     ck_assert(!exists(test_path(parent, "out.mlm-old")));
     for (int i = 0; i < NAMES; i++) {
