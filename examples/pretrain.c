@@ -159,19 +159,24 @@ static int train(struct run *run)
     return EXIT_SUCCESS;
 }
 
-/* A page in --output. That it cannot be written is no failure of the training. */
+/* A page in --output. That it cannot be written is no failure of the training, and leaves an
+   older one. */
 static void write_report(struct run *run)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE], working[PATH_SIZE];
     FILE *file;
+    int written;
     join_names(path, run->handles.checkpoints.newest, "/report.html");
-    if (!metrics_read(&run->metrics) || !(file = fopen(path, "w"))) {
-        complain("warning: no %s: %s", path, strerror(errno));
-        return;
+    join_names(working, path, ".mlm-new");
+    file = metrics_read(&run->metrics) ? fopen(working, "w") : NULL;
+    if (file) {
+        write_page(file, &run->metrics.curves);
+        written = !ferror(file);
+        if (fclose(file) == 0 && written && rename(working, path) == 0)
+            return;
     }
-    write_page(file, &run->metrics.curves);
-    if (fclose(file) != 0)
-        complain("warning: %s: %s", path, strerror(errno));
+    complain("warning: %s is not written: %s", path, strerror(errno));
+    unlink(working);
 }
 
 static int pretrain(const struct program *program, const struct settings *settings,

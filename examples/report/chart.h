@@ -106,7 +106,7 @@ static inline struct number_text value_number(double number, enum number_format 
     const double size = fabs(number);
     if (format == FORMAT_PERCENT)
         snprintf(out.text, sizeof out.text, "%.1f %%", 100 * number);
-    else if (size >= 1e4)
+    else if (size >= 1e3)
         return whole_number((int64_t)(number + 0.5));
     else if (size != 0 && size < 1e-2)
         return scientific(number);

@@ -152,34 +152,45 @@ static inline int curves_last(const struct curves *curves, int curve, double *va
 
 /* ---- lines ------------------------------------------------------------------- */
 
+/* 0: there is none, or none that was ever measured. */
+static inline int read_member(const json_t *line, const char *name, double *number)
+{
+    const double most = 1e30;
+    const json_t *member = json_object_get(line, name);
+    *number = json_number_value(member);
+    if (json_is_number(member) && *number <= most && *number >= -most)
+        return 1;
+    *number = 0;
+    return 0;
+}
+
 static inline void curves_read_update(struct curves *curves, const json_t *line, int64_t step)
 {
     struct point update;
-    const double seconds = json_number_value(json_object_get(line, "seconds"));
+    double seconds, number;
     int c;
     memset(&update, 0, sizeof update);
     update.first = update.last = step;
-    update.tokens = json_number_value(json_object_get(line, "tokens"));
+    read_member(line, "tokens", &update.tokens);
+    read_member(line, "seconds", &seconds);
     /* The clock begins anew with each run that goes on. */
     update.seconds = seconds - (seconds < curves->previous_seconds ? 0 : curves->previous_seconds);
     curves->previous_seconds = seconds;
-    for (c = 0; c < CURVES; ++c) {
-        const json_t *number = curve_members[c] ? json_object_get(line, curve_members[c]) : NULL;
-        if (json_is_number(number)) {
+    for (c = 0; c < CURVES; ++c)
+        if (curve_members[c] && read_member(line, curve_members[c], &number)) {
             update.of[c].count = 1;
-            update.of[c].sum = update.of[c].low = update.of[c].high = json_number_value(number);
+            update.of[c].sum = update.of[c].low = update.of[c].high = number;
         }
-    }
     curves_add(curves, &update);
     if (step > curves->steps)
         curves->steps = step;
     curves->tokens += update.tokens;
     curves->seconds += update.seconds;
     curves->skipped += json_integer_value(json_object_get(line, "skipped"));
-    if (json_object_get(line, "rate_factor"))
-        curves->rate_factor = json_number_value(json_object_get(line, "rate_factor"));
-    if (json_object_get(line, "eval_unigram_entropy"))
-        curves->entropy = json_number_value(json_object_get(line, "eval_unigram_entropy"));
+    if (read_member(line, "rate_factor", &number))
+        curves->rate_factor = number;
+    if (read_member(line, "eval_unigram_entropy", &number))
+        curves->entropy = number;
     if (update.of[CURVE_EVAL_LOSS].count &&
         (curves->best_step < 0 || update.of[CURVE_EVAL_LOSS].sum < curves->best_loss)) {
         curves->best_step = step;

@@ -78,7 +78,7 @@ static const char *const page_script[] = {
     ",",
     "points=data.points.slice(0,-1);let at=-1;",
     "const show=v=>data.percent?(100*v).toFixed(1)+' %':",
-    "Math.abs(v)>=1e4?Math.round(v).toLocaleString('en'):",
+    "Math.abs(v)>=1e3?Math.round(v).toLocaleString('en'):",
     "v!==0&&Math.abs(v)<.01?v.toExponential(2):String(+v.toPrecision(4));",
     "const number=n=>n.toLocaleString('en');",
     "const move=i=>{at=Math.max(0,Math.min(points.length-1,i));const[x,first,last]=points[at];",

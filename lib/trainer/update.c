@@ -150,10 +150,11 @@ static const double most_norm = 1e19;
 
 static mlm_status check_finite(const mlm_metrics *metrics, double gradient_scale)
 {
-    if (!isfinite(metrics->loss) || !isfinite(metrics->sentence_loss))
-        return mlm__error(MLM_ERR_NUMERIC,
-            "mlm_trainer_update: the loss is %g, the sentence loss %g", metrics->loss,
-            metrics->sentence_loss);
+    if (!isfinite(metrics->loss))
+        return mlm__error(MLM_ERR_NUMERIC, "mlm_trainer_update: the loss is %g", metrics->loss);
+    if (!isfinite(metrics->sentence_loss))
+        return mlm__error(
+            MLM_ERR_NUMERIC, "mlm_trainer_update: the sentence loss is %g", metrics->sentence_loss);
     if (!isfinite(metrics->grad_norm))
         return mlm__error(
             MLM_ERR_NUMERIC, "mlm_trainer_update: the gradient's norm is %g", metrics->grad_norm);

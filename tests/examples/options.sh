@@ -5,7 +5,7 @@ root=$1 programs=$2
 . "$root/tests/examples/common.sh"
 
 for program in mask train_vocab tokenize pretrain fill_mask embed evaluate fill_mask_threads \
-    accumulate_allreduce score; do
+    accumulate_allreduce score report; do
     "$programs/$program" --help > out 2> err
     status=$?
     # Each row of a program's table in its source is in its help.
@@ -19,8 +19,9 @@ done
 
 design='--output --vocab --vocab-size --config --init --steps --batch-size --accumulate --seq-length
 --learning-rate --warmup --schedule --weight-decay --dropout --masking --mask-probability --seed
---threads --precision --eval --eval-every --patience --save-every --keep --resume --metrics --quiet
---add-words --freeze-embeddings --freeze-layers'
+--threads --precision --eval --eval-every --patience --min-delta --max-bad-updates --max-loss-rise
+--on-divergence --save-every --keep --resume --metrics --quiet --add-words --freeze-embeddings
+--freeze-layers'
 "$programs/pretrain" --help > out
 check "pretrain has every option" \
     "$(for option in $design; do grep -q -- "^  $option[ ]" out || echo "$option"; done)"
@@ -38,6 +39,8 @@ says "a switch with a value" 2 "--resume takes no value" pretrain --resume=yes
 says "options that exclude each other" 2 "exclude each other" tokenize --vocab v --ids --spans
 says "two vocabularies" 2 "exclude each other" pretrain --output o --vocab v --vocab-size 9 text.txt
 says "patience without held-out text" 2 "needs --eval" pretrain --output o --patience 2 text.txt
+says "a least improvement without patience" 2 "needs --patience" pretrain --output o --eval e \
+    --min-delta 0.1 text.txt
 says "new words that are never trained" 2 "with --freeze-embeddings" pretrain --output o --init m \
     --add-words w --freeze-embeddings text.txt
 says "one argument too many" 2 "too many: 'b'" tokenize --vocab v a b
