@@ -78,8 +78,8 @@ survives "early stopping" "$all -best$model -best/trainer.json" $small --vocab v
     --save-every 3 --eval held_out.txt --eval-every 2 --patience 3
 survives "next-sentence pairs, kept checkpoints" "$all -checkpoint-28$model -checkpoint-26$model" \
     $small --vocab vocab --next-sentence --steps 30 --save-every 2 --keep 3
-survives "going back" "$all" $small --vocab vocab --steps 60 --save-every 10 --learning-rate 0.3 \
-    --warmup 60 --max-loss-rise 1 --on-divergence back
+survives "going back" "$all" $small --vocab vocab --steps 80 --save-every 5 --learning-rate 0.5 \
+    --warmup 30 --max-loss-rise 1 --on-divergence back
 echo "# $saving kills came while a save was going on"
 
 # Two signals: the second comes at any moment, also within the save that the first has asked for.

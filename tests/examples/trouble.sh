@@ -70,6 +70,9 @@ train back $wild --steps 100 --on-divergence back --metrics back.jsonl > out 2> 
 holds "back: the run reaches its end" err [ $? -eq 0 ]
 went=$(grep -c '^pretrain: diverged: back to the checkpoint of step [0-9]*, and on with 0.[0-9]* times' err)
 holds "back: each time it says where to" err [ "$went" -ge 1 ]
+holds "back: not to the newest, which may be spoiled" err awk '
+    /^pretrain: step / { at = $3 + 0 } /back to the checkpoint/ { n++; if ($9 + 0 && at - $9 <= 10) exit 1 }
+    END { exit !n }' err
 count "back: each update is in the metrics once" 100 '^{"step"' back.jsonl
 factor=$(awk "BEGIN { print 0.5 ^ $went }")
 count "back: the rate is lower at the end" 1 "^{\"step\": 100,.*\"rate_factor\": $factor" back.jsonl
