@@ -29,7 +29,7 @@ start() {
     process=$!
 }
 
-saving=0
+saving=0 most=180
 # survives NAME FILES ARGUMENT...: the files (lists of names) of the run that is killed again and
 # again are those of the run that is not
 survives() {
@@ -42,7 +42,7 @@ survives() {
     # long enough to get on, and too short to end.
     longest=$((($(milliseconds) - began) * 2 / 3))
     [ $longest -gt 20 ] || longest=20
-    [ $longest -lt 180 ] || longest=180
+    [ $longest -lt $most ] || longest=$most
     while [ $killed -lt "$kills" ]; do
         start killed "$@"
         sleep "0.$(printf %03d "$(below $longest)")"
@@ -78,8 +78,9 @@ survives "early stopping" "$all -best$model -best/trainer.json" $small --vocab v
     --save-every 3 --eval held_out.txt --eval-every 2 --patience 3
 survives "next-sentence pairs, kept checkpoints" "$all -checkpoint-28$model -checkpoint-26$model" \
     $small --vocab vocab --next-sentence --steps 30 --save-every 2 --keep 3
-survives "going back" "$all" $small --vocab vocab --steps 80 --save-every 5 --learning-rate 0.5 \
-    --warmup 30 --max-loss-rise 1 --on-divergence back
+most=600 # it diverges early, and is to be killed after that
+survives "going back" "$all" $small --vocab vocab --steps 120 --save-every 10 --learning-rate 0.3 \
+    --warmup 20 --max-loss-rise 1 --on-divergence back
 echo "# $saving kills came while a save was going on"
 
 # Two signals: the second comes at any moment, also within the save that the first has asked for.
