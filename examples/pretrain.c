@@ -312,7 +312,7 @@ int main(int argc, char **argv)
             "so many in a row that are not finite are a divergence (default 10)",
             &s.max_bad_updates, 1, 1e6},
         {OPTION_REAL, "--max-loss-rise", "NATS",
-            "a loss this far above its moving average is one; 0: never (default 3)",
+            "two losses in a row this far above their average are one; 0: never (default 3)",
             &s.max_loss_rise, 0, 1e6},
         {OPTION_CHOICE, "--on-divergence", "stop|back",
             "back: to the last good checkpoint, with half the rate, up to 5 times (default stop)",

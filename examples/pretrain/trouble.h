@@ -17,7 +17,7 @@ static inline void tell_trouble(
         complain("warning: after step %lld: %s; the update is dropped (%d in a row)",
             (long long)state->step, mlm_last_error(), (int)state->bad_updates);
     else if (what == MLM_LOSS_ROSE)
-        complain("step %lld: the loss, %.3f nats, is %.3f above its moving average",
+        complain("step %lld: the loss, %.3f nats, is %.3f above its moving average once more",
             (long long)state->step, state->loss, state->loss - state->loss_average);
     else
         complain("diverged: back to the checkpoint of step %lld, and on with %g times the "

@@ -23,7 +23,7 @@ extern "C" {
 /* What goes wrong in a training, and what mlm_train does about it. */
 typedef enum mlm_trouble {
     MLM_BAD_UPDATE,  /* not finite: dropped, nothing changed; mlm_last_error says more */
-    MLM_LOSS_ROSE,   /* too far above its moving average: the training has diverged    */
+    MLM_LOSS_ROSE,   /* twice, too far above its moving average: it has diverged       */
     MLM_WENT_BACK    /* after a divergence: to a checkpoint, with half the rate        */
 } mlm_trouble;
 
@@ -56,7 +56,8 @@ typedef struct mlm_training {
     void *user;
 
     /* When the training has diverged: at that many updates in a row that are not finite (0 and
-       1: at the first), and at a loss that is that many nats above loss_average (0: never). */
+       1: at the first), and at two losses in a row that are that many nats above loss_average
+       (0: never). After the first of them nothing is saved by save_every. */
     int32_t max_bad_updates;
     int32_t go_back;             /* then: 0 ends it with MLM_ERR_NUMERIC; 1 goes back to a   */
                                  /* checkpoint with half the rate, until it has done so      */
@@ -131,9 +132,18 @@ static inline mlm_status mlm_train_tell(const mlm_training *training, mlm_troubl
     return status;
 }
 
-/* The next update that is finite. MLM_ERR_NUMERIC: the training has diverged. */
+/* One such loss alone may be chance: a batch has few labels. */
+static inline int mlm_train_rose(const mlm_training *training, const mlm_metrics *update)
+{
+    return training->max_loss_rise > 0
+        && update->loss > update->loss_average + training->max_loss_rise;
+}
+
+/* The next update that is finite; *update is the one before. MLM_ERR_NUMERIC: the training has
+   diverged. */
 static inline mlm_status mlm_train_update(const mlm_training *training, mlm_metrics *update)
 {
+    const int rose = mlm_train_rose(training, update);
     mlm_status status;
     while ((status = mlm_train_step(training, update)) == MLM_ERR_NUMERIC) {
         status = mlm_train_tell(training, MLM_BAD_UPDATE, update);
@@ -142,8 +152,7 @@ static inline mlm_status mlm_train_update(const mlm_training *training, mlm_metr
         if (update->bad_updates >= training->max_bad_updates)
             return MLM_ERR_NUMERIC;
     }
-    if (status == MLM_OK && training->max_loss_rise > 0
-        && update->loss > update->loss_average + training->max_loss_rise) {
+    if (status == MLM_OK && rose && mlm_train_rose(training, update)) {
         status = mlm_train_tell(training, MLM_LOSS_ROSE, update);
         return status == MLM_OK ? MLM_ERR_NUMERIC : status;
     }
@@ -237,7 +246,7 @@ static inline mlm_status mlm_train(const mlm_training *training, mlm_metrics *la
             && training->report(training->user, last, due ? &evaluation : NULL) != MLM_CONTINUE)
             ending = MLM_STOPPED;
         if (ending == MLM_OK && status == MLM_OK && training->directory && training->save_every > 0
-            && last->step % training->save_every == 0) {
+            && last->step % training->save_every == 0 && !mlm_train_rose(training, last)) {
             const int goes_on = mlm_train_save(training, training->directory, &outcome);
             if (outcome == MLM_OK)
                 saved = last->step;

@@ -564,7 +564,7 @@ START_TEST(a_loss_that_rises_ends_the_training)
             ck_assert_double_gt(last.loss, 40);
         } else {
             assert_status(mlm_train(&fixture.training, &last), MLM_ERR_NUMERIC);
-            ck_assert_int_eq(last.step, 6);
+            ck_assert_int_eq(last.step, 7); /* 6 alone might be chance */
             ck_assert_double_gt(last.loss, last.loss_average + 10);
         }
         close_fixture(&fixture);

@@ -79,7 +79,7 @@ survives "early stopping" "$all -best$model -best/trainer.json" $small --vocab v
 survives "next-sentence pairs, kept checkpoints" "$all -checkpoint-28$model -checkpoint-26$model" \
     $small --vocab vocab --next-sentence --steps 30 --save-every 2 --keep 3
 most=600 # it diverges early, and is to be killed after that
-survives "going back" "$all" $small --vocab vocab --steps 120 --save-every 10 --learning-rate 0.3 \
+survives "going back" "$all" $small --vocab vocab --steps 120 --save-every 10 --learning-rate 1 \
     --warmup 20 --max-loss-rise 1 --on-divergence back
 echo "# $saving kills came while a save was going on"
 

@@ -56,42 +56,43 @@ count "no update, no line" 0 '^{"step"' never.jsonl
 holds "there is a report all the same" err grep -q 'No update' never/report.html
 
 # ---- a loss that rises --------------------------------------------------------------------------
-wild='--learning-rate 0.3 --warmup 60 --save-every 10 --max-loss-rise 1'
-train wild $wild --steps 100 --metrics wild.jsonl > out 2> err
+wild='--learning-rate 1 --warmup 60 --save-every 10 --max-loss-rise 1'
+train wild $wild --steps 150 --metrics wild.jsonl > out 2> err
 holds "a loss that rises: status 1" err [ $? -eq 1 ]
 count "a loss that rises: where, and by how much" 1 \
-    '^pretrain: step [0-9]*: the loss, [0-9.]* nats, is [0-9.]* above its moving average$' err
+    '^pretrain: step [0-9]*: the loss, [0-9.]* nats, is [0-9.]* above its moving average once more$' err
 step=$(sed -n 's/^pretrain: diverged at step \([0-9]*\); stopped.*/\1/p' err)
 holds "a loss that rises: what is saved is older" wild/trainer.json awk -v at="${step:-0}" '
-    /"step":/ { gsub(/[^0-9]/, ""); exit !($0 < at && $0 > at - 20) }' wild/trainer.json
-run "--max-loss-rise 0 lets it rise" train wild0 $wild --max-loss-rise 0 --steps 100
+    /"step":/ { gsub(/[^0-9]/, ""); exit !($0 < at && $0 >= at - 20) }' wild/trainer.json
+run "--max-loss-rise 0 lets it rise" train wild0 $wild --max-loss-rise 0 --steps 150
 
-train back $wild --steps 100 --on-divergence back --metrics back.jsonl > out 2> err
+train back $wild --steps 150 --on-divergence back --metrics back.jsonl > out 2> err
 holds "back: the run reaches its end" err [ $? -eq 0 ]
 went=$(grep -c '^pretrain: diverged: back to the checkpoint of step [0-9]*, and on with 0.[0-9]* times' err)
 holds "back: each time it says where to" err [ "$went" -ge 1 ]
 holds "back: not to the newest, which may be spoiled" err awk '
     /^pretrain: step / { at = $3 + 0 }
     /back to the checkpoint/ { n++; bad += $9 + 0 && at - $9 <= 10 } END { exit !n || bad }' err
-count "back: each update is in the metrics once" 100 '^{"step"' back.jsonl
+count "back: each update is in the metrics once" 150 '^{"step"' back.jsonl
 factor=$(awk "BEGIN { print 0.5 ^ $went }")
-count "back: the rate is lower at the end" 1 "^{\"step\": 100,.*\"rate_factor\": $factor" back.jsonl
+count "back: the rate is lower at the end" 1 "^{\"step\": 150,.*\"rate_factor\": $factor" back.jsonl
 holds "back: the checkpoint knows" back/trainer.json grep -q "\"rate_factor\": $factor" \
     back/trainer.json
 holds "back: the report knows" back/report.html grep -q "with $factor times the learning rate" \
     back/report.html
-holds "back: losses never rise far above what came before" back.jsonl awk '
+holds "back: no two losses in a row rise far above what came before" back.jsonl awk '
     /^{"step"/ { gsub(/[,:]/, ""); loss = $4; n++; w = n < 100 ? n : 100
-        mean = n == 1 ? loss : mean + (loss - mean) / w; if (loss > mean + 1.01) exit 1 }' back.jsonl
+        mean = n == 1 ? loss : mean + (loss - mean) / w; rose = loss > mean + 1.01 ? rose + 1 : 0
+        bad += rose > 1 } END { exit bad > 0 }' back.jsonl
 run "stopped half-way" train halves $wild --steps 50 --on-divergence back
-run "and resumed" train halves $wild --steps 100 --on-divergence back --resume
+run "and resumed" train halves $wild --steps 150 --on-divergence back --resume
 for file in model.safetensors optimizer.safetensors trainer.json; do
     same "back: the same in two halves: $file" back/$file halves/$file
 done
-run "another rate" train halves $wild --learning-rate 0.01 --steps 110 --resume --metrics other.jsonl
+run "another rate" train halves $wild --learning-rate 0.01 --steps 160 --resume --metrics other.jsonl
 holds "another rate is the rate" other.jsonl awk '/^{"step"/ { gsub(/[,:]/, ""); exit $8 != 0.01 }' \
     other.jsonl
-train lost --learning-rate 1 --warmup 0 --save-every 10 --max-loss-rise 0.5 --steps 100 \
+train lost --learning-rate 1 --warmup 0 --save-every 500 --max-loss-rise 0.001 --steps 2000 \
     --on-divergence back > out 2> err
 holds "no rate helps: status 1" err [ $? -eq 1 ]
 count "no rate helps: five attempts" 5 'diverged: back' err
