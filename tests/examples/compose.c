@@ -551,6 +551,7 @@ static int raise_loss(void *user, const mlm_metrics *update, const mlm_metrics *
 START_TEST(a_loss_that_rises_ends_the_training)
 {
     static const double bounds[] = {0, 100, 10};
+    const char *folder = test_path(test_folder(), "model");
     size_t i;
     for (i = 0; i < 3; ++i) {
         struct fixture fixture;
@@ -559,11 +560,16 @@ START_TEST(a_loss_that_rises_ends_the_training)
         fixture.training.report = raise_loss;
         fixture.training.user = &fixture;
         fixture.training.max_loss_rise = bounds[i];
+        fixture.training.directory = folder;
+        fixture.training.save_every = 3;
         if (i < 2) {
             assert_ok(mlm_train(&fixture.training, &last));
             ck_assert_double_gt(last.loss, 40);
         } else {
             assert_status(mlm_train(&fixture.training, &last), MLM_ERR_NUMERIC);
+            char *json = test_read_file(test_path(folder, "trainer.json"), NULL);
+            ck_assert_ptr_nonnull(strstr(json, "\"step\": 3")); /* 6 is suspect */
+            free(json);
             ck_assert_int_eq(last.step, 7); /* 6 alone might be chance */
             ck_assert_double_gt(last.loss, last.loss_average + 10);
         }
