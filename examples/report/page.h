@@ -48,32 +48,36 @@ static inline void write_name(FILE *out, const char *name)
 
 static inline void write_value(FILE *out, const json_t *value, int depth);
 
-static inline int all_numbers(const json_t *array)
+/* Whether a member counts by lengths: of 1, 2 to 3, 4 to 7 and so on. */
+static inline int counts_lengths(const char *name, const json_t *value)
 {
+    static const char suffix[] = "_lengths";
+    const size_t length = strlen(name);
     size_t i;
-    for (i = 0; i < json_array_size(array); ++i)
-        if (!json_is_number(json_array_get(array, i)))
+    if (length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
+        return 0;
+    for (i = 0; i < json_array_size(value); ++i)
+        if (!json_is_number(json_array_get(value, i)))
             return 0;
-    return json_array_size(array) > 3;
+    return json_array_size(value) > 0 && json_array_size(value) < 63;
 }
 
-/* A histogram. */
-static inline void write_bars(FILE *out, const json_t *array)
+/* A bar a length, as far as there are any. */
+static inline void write_lengths(FILE *out, const json_t *counts)
 {
-    const size_t count = json_array_size(array);
+    size_t i, used = 0;
     double most = 0;
-    size_t i;
-    for (i = 0; i < count; ++i)
-        if (json_number_value(json_array_get(array, i)) > most)
-            most = json_number_value(json_array_get(array, i));
-    fprintf(out, "<div class=bars role=img aria-label=\"%zu counts:", count);
-    for (i = 0; i < count; ++i)
-        fprintf(out, " %.6g", json_number_value(json_array_get(array, i)));
-    fputs("\">", out);
-    for (i = 0; i < count; ++i) {
-        const double number = json_number_value(json_array_get(array, i));
-        fprintf(out, "<i style=\"height:%.1f%%\" title=\"%.6g\"></i>",
-            most > 0 && number > 0 ? 100 * number / most : 0.0, number);
+    for (i = 0; i < json_array_size(counts); ++i) {
+        const double count = json_number_value(json_array_get(counts, i));
+        used = count > 0 ? i + 1 : used;
+        most = count > most ? count : most;
+    }
+    fputs("<div class=bars>", out);
+    for (i = 0; i < used; ++i) {
+        const double count = json_number_value(json_array_get(counts, i));
+        fprintf(out, "<div title=\"%s or more: %.15g\"><i style=\"height:%.1f%%\"></i>%s</div>",
+            whole_number((int64_t)1 << i).text, count, count > 0 ? 80 * count / most : 0.0,
+            axis_number((double)((int64_t)1 << i), 1, FORMAT_NUMBER).text);
     }
     fputs("</div>", out);
 }
@@ -81,10 +85,6 @@ static inline void write_bars(FILE *out, const json_t *array)
 static inline void write_array(FILE *out, const json_t *array, int depth)
 {
     size_t i;
-    if (all_numbers(array)) {
-        write_bars(out, array);
-        return;
-    }
     for (i = 0; i < json_array_size(array); ++i) {
         if (i > 0)
             fputs("<br>", out);
@@ -101,7 +101,10 @@ static inline void write_object(FILE *out, json_t *object, int depth)
         fputs("<tr><th>", out);
         write_name(out, name);
         fputs("<td>", out);
-        write_value(out, value, depth + 1);
+        if (counts_lengths(name, value))
+            write_lengths(out, value);
+        else
+            write_value(out, value, depth + 1);
         fputs("</tr>\n", out);
     }
     fputs("</table>", out);

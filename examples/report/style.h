@@ -53,7 +53,7 @@ static const char *const page_style[] = {
     "details{margin-top:.3rem;font-size:.85rem}summary{cursor:pointer;color:var(--soft)}",
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}",
     "td,th{padding:.2rem 1.2rem .2rem 0;text-align:left;font-weight:400;vertical-align:top}",
-    "th{color:var(--soft)}td{overflow-wrap:anywhere}tr+tr>*{border-top:1px solid var(--grid)}",
+    "th{color:var(--soft);white-space:nowrap}td{overflow-wrap:anywhere}tr+tr>*{border-top:1px solid var(--grid)}",
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));",
     "gap:.9rem;align-items:start}",
     ".notes{padding:.7rem 1rem .7rem 2rem;border-left:4px solid var(--warn);margin:1rem 0}",
@@ -66,8 +66,10 @@ static const char *const page_style[] = {
     "flex-wrap:wrap;gap:.3rem}.guess{border-radius:.25rem;padding:0 .4rem;",
     "background:linear-gradient(90deg,var(--bar) var(--share),transparent var(--share));",
     "border:1px solid var(--grid)}.right{color:var(--good);font-weight:600}",
-    ".samples .card+.card{margin-top:.75rem}.bars{display:flex;align-items:flex-end;gap:2px;",
-    "height:5rem;max-width:26rem}.bars i{flex:1;background:var(--training);min-height:1px}",
+    ".samples .card+.card{margin-top:.75rem}.bars{display:flex;gap:2px;",
+    "height:7rem;max-width:30rem}.bars div{flex:1;display:flex;flex-direction:column;",
+    "justify-content:flex-end;min-width:1.6rem;text-align:center;font-size:.72rem;",
+    "color:var(--soft)}.bars i{background:var(--training);min-height:1px}",
     "@media print{body{padding:0}details,output{display:none}figure,.card{break-inside:avoid}}",
 };
 

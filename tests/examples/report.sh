@@ -72,7 +72,7 @@ holds "many lines: with its range" many.html grep -q '<path class=range' many.ht
 
 cat > hostile.jsonl <<'END'
 {"configuration": {"</script><script>alert(1)</script>": ["<img src=x onerror=alert(1)>", "'\""]}}
-{"data": {"warnings": ["a < b & c"], "lengths": [1, 2, 3, 4], "deep": [[[[[[[[[[[[1]]]]]]]]]]]]}}
+{"data": {"warnings": ["a < b & c"], "line_lengths": [0, 2, 4, 0], "_lengths": [-1, "<i>"], "deep": [[[[[[[[[[[[1]]]]]]]]]]]]}}
 not JSON
 {"step": 1, "loss": 1e308, "accuracy": -1e308, "learning_rate": 0}
 
@@ -89,6 +89,8 @@ END
 holds "hostile lines do no harm" err [ $? -eq 0 ]
 count "hostile lines: none of it is markup" 0 '<img\|<i>\|<u>\|<s>\|alert(1)<\|<script>alert' hostile.html
 count "hostile lines: but text" 1 '&lt;img src=x onerror=alert(1)&gt;' hostile.html
+count "data: a bar a length, as far as there are any" 1 \
+    '"1 or more: 0">.*"2 or more: 2">.*"4 or more: 4"><i style="height:80.0%"></i>4</div></div>' hostile.html
 count "hostile lines: those that are none are counted" 1 'are no JSON object: 4\.' hostile.html
 holds "hostile lines: no number that is none" hostile.html \
     sh -c '! grep -Eqi "[^a-z](nan|inf)[^a-z]" hostile.html'
