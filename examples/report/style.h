@@ -25,8 +25,8 @@ static const char *const page_style[] = {
     ".tiles small{display:block;font-size:.8rem;color:var(--soft)}",
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));",
     "gap:.9rem}.charts figure:first-child{grid-column:1/-1}",
-    "figure,.card{margin:0;background:var(--card);border-radius:.6rem;padding:.9rem "
-    "1rem;min-width:0}",
+    "figure,.card{margin:0;background:var(--card);border-radius:.6rem;",
+    "padding:.9rem 1rem;min-width:0}",
     "figcaption{display:flex;flex-wrap:wrap;gap:.2rem .9rem;align-items:baseline}",
     ".unit+.key{margin-left:auto}",
     ".key i{display:inline-block;width:1.1rem;height:0;border-top:2.5px solid var(--training);",
@@ -53,7 +53,8 @@ static const char *const page_style[] = {
     "details{margin-top:.3rem;font-size:.85rem}summary{cursor:pointer;color:var(--soft)}",
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}",
     "td,th{padding:.2rem 1.2rem .2rem 0;text-align:left;font-weight:400;vertical-align:top}",
-    "th{color:var(--soft);white-space:nowrap}td{overflow-wrap:anywhere}tr+tr>*{border-top:1px solid var(--grid)}",
+    "th{color:var(--soft);white-space:nowrap}td{overflow-wrap:anywhere}",
+    "tr+tr>*{border-top:1px solid var(--grid)}",
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));",
     "gap:.9rem;align-items:start}",
     ".notes{padding:.7rem 1rem .7rem 2rem;border-left:4px solid var(--warn);margin:1rem 0}",
@@ -61,8 +62,8 @@ static const char *const page_style[] = {
     ".sentence mark{background:var(--bar);color:inherit;border-radius:.25rem;padding:.05rem .3rem}",
     ".sentence sup{color:var(--soft);font-size:.7rem;margin-left:.1rem}",
     ".guesses{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:0;",
-    "font-size:.92rem}.guesses dt{color:var(--soft)}.guesses "
-    "sup{vertical-align:baseline;margin-right:.2rem}.guesses dd{margin:0;display:flex;",
+    "font-size:.92rem}.guesses dt{color:var(--soft)}",
+    ".guesses sup{vertical-align:baseline;margin-right:.2rem}.guesses dd{margin:0;display:flex;",
     "flex-wrap:wrap;gap:.3rem}.guess{border-radius:.25rem;padding:0 .4rem;",
     "background:linear-gradient(90deg,var(--bar) var(--share),transparent var(--share));",
     "border:1px solid var(--grid)}.right{color:var(--good);font-weight:600}",
@@ -76,8 +77,8 @@ static const char *const page_style[] = {
 static const char *const page_script[] = {
     "for(const figure of document.querySelectorAll('figure.chart')){",
     "const svg=figure.querySelector('svg'),line=figure.querySelector('.pointer'),",
-    "box=figure.querySelector('output'),data=JSON.parse(figure.querySelector('script').textContent)"
-    ",",
+    "box=figure.querySelector('output'),",
+    "data=JSON.parse(figure.querySelector('script').textContent),",
     "points=data.points.slice(0,-1);let at=-1;",
     "const show=v=>data.percent?(100*v).toFixed(1)+' %':",
     "Math.abs(v)>=1e3?Math.round(v).toLocaleString('en'):",
