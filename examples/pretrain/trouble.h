@@ -19,6 +19,8 @@ static inline void tell_trouble(
     else if (what == MLM_LOSS_ROSE)
         complain("step %lld: the loss, %.3f nats, is %.3f above its moving average once more",
             (long long)state->step, state->loss, state->loss - state->loss_average);
+    else if (what == MLM_BAD_EVALUATION)
+        complain("step %lld: the held-out loss is no number", (long long)state->step);
     else
         complain("diverged: back to the checkpoint of step %lld, and on with %g times the "
                  "learning rate",

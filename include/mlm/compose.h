@@ -24,7 +24,8 @@ extern "C" {
 typedef enum mlm_trouble {
     MLM_BAD_UPDATE,  /* not finite: dropped, nothing changed; mlm_last_error says more */
     MLM_LOSS_ROSE,   /* twice, too far above its moving average: it has diverged       */
-    MLM_WENT_BACK    /* after a divergence: to a checkpoint, with half the rate        */
+    MLM_WENT_BACK,   /* after a divergence: to a checkpoint, with half the rate        */
+    MLM_BAD_EVALUATION /* a held-out loss that is not finite: it has diverged          */
 } mlm_trouble;
 
 /* What mlm_train works with. mlm_training_init zeroes all but accumulate. */
@@ -196,8 +197,10 @@ static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_me
     int32_t stale = 0;
     mlm_status outcome, status = mlm_evaluate(training->encoder, training->eval_corpus,
         training->eval_masker, evaluation);
-    if (status == MLM_OK && !(evaluation->loss - evaluation->loss == 0))
-        return MLM_ERR_NUMERIC;
+    if (status == MLM_OK && !(evaluation->loss - evaluation->loss == 0)) {
+        status = mlm_train_tell(training, MLM_BAD_EVALUATION, evaluation);
+        return status == MLM_OK ? MLM_ERR_NUMERIC : status;
+    }
     if (status == MLM_OK)
         status = mlm_trainer_observe(training->trainer, evaluation->loss, training->min_delta,
             &stale);

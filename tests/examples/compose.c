@@ -362,7 +362,7 @@ static int spoil(void *user, void *data, size_t count, int32_t dtype)
 }
 
 struct told {
-    int bad, rose, back;
+    int bad, rose, back, held_out;
     mlm_metrics state;
     const char *directory; /* what is gone back to is saved in it; NULL: not looked at */
 };
@@ -373,6 +373,7 @@ static void tell(void *user, mlm_trouble what, const mlm_metrics *state)
     told->bad += what == MLM_BAD_UPDATE;
     told->rose += what == MLM_LOSS_ROSE;
     told->back += what == MLM_WENT_BACK;
+    told->held_out += what == MLM_BAD_EVALUATION;
     told->state = *state;
     if (what == MLM_WENT_BACK && told->directory) {
         size_t size;
@@ -581,6 +582,7 @@ END_TEST
 START_TEST(a_held_out_loss_that_is_no_number_is_a_divergence)
 {
     struct fixture fixture;
+    struct told told;
     mlm_metrics evaluation;
     float numbers[WORDS * 8];
     const char *best = test_path(test_folder(), "best");
@@ -590,7 +592,11 @@ START_TEST(a_held_out_loss_that_is_no_number_is_a_divergence)
         numbers[i] = (float)NAN;
     assert_ok(mlm_encoder_set_tensor(fixture.encoder, 0, numbers, WORDS * 8));
     fixture.training.best_directory = best;
+    memset(&told, 0, sizeof told);
+    fixture.training.trouble = tell;
+    fixture.training.user = &told;
     assert_status(mlm_train_evaluate(&fixture.training, &evaluation), MLM_ERR_NUMERIC);
+    ck_assert_int_eq(told.held_out, 1);
     ck_assert_int_ne(access(best, F_OK), 0);
     close_fixture(&fixture);
 }
