@@ -113,6 +113,24 @@ mlm_status mlm__json_string(
     return MLM_OK;
 }
 
+mlm_status mlm__json_text(mlm_runtime *runtime, const json_t *root, char **out)
+{
+    *out = NULL;
+    const size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;
+    if (size == 0)
+        return mlm__error(MLM_ERR_MEMORY, "no memory for JSON");
+    char *text = mlm__alloc(runtime, size + 1, 1);
+    if (!text)
+        return MLM_ERR_MEMORY;
+    if (json_dumpb(root, text, size, JSON_COMPACT) != size) {
+        mlm__free(runtime, text);
+        return mlm__error(MLM_ERR_MEMORY, "no memory for JSON");
+    }
+    text[size] = 0;
+    *out = text;
+    return MLM_OK;
+}
+
 json_t *mlm__json_seed(uint64_t seed)
 {
     char text[sizeof "18446744073709551615"];

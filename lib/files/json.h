@@ -28,6 +28,10 @@ mlm_status mlm__json_bool(const json_t *object, const char *member, const char *
 mlm_status mlm__json_string(
     const json_t *object, const char *member, const char *path, const char **value);
 
+/* An object or array as compact text with a final zero byte, for mlm__free. A NULL root is
+   MLM_ERR_MEMORY. Not json_dumps: its text is freed as the host told jansson, which may use it too. */
+mlm_status mlm__json_text(mlm_runtime *runtime, const json_t *root, char **out);
+
 /* As decimal text: many readers of JSON have no integers above 2^63 - 1. NULL: no memory. */
 json_t *mlm__json_seed(uint64_t seed);
 

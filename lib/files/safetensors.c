@@ -369,8 +369,9 @@ static json_t *make_entry(const mlm__tensor_source *tensor, int32_t dtype, json_
         shape, "data_offsets", begin, *offset);
 }
 
-/* The header's text, for free(). NULL: no memory. */
-static char *make_header(const mlm__tensor_source *const *tensors, size_t count, int32_t dtype)
+/* The header's text, for mlm__free. */
+static mlm_status make_header(mlm_runtime *runtime, const mlm__tensor_source *const *tensors,
+    size_t count, int32_t dtype, char **out)
 {
     json_int_t offset = 0;
     json_t *header = json_pack("{s:{s:s}}", METADATA, "format", "pt");
@@ -378,9 +379,9 @@ static char *make_header(const mlm__tensor_source *const *tensors, size_t count,
     for (size_t i = 0; whole && i < count; i++)
         whole = json_object_set_new(
                     header, tensors[i]->name, make_entry(tensors[i], dtype, &offset)) == 0;
-    char *text = whole ? json_dumps(header, JSON_COMPACT) : NULL;
+    mlm_status status = mlm__json_text(runtime, whole ? header : NULL, out);
     json_decref(header);
-    return text;
+    return status;
 }
 
 static mlm_status write_header(mlm__directory *directory, const char *text)
@@ -410,13 +411,13 @@ static mlm_status write_bfloats(mlm__directory *directory, const float *data, si
 static mlm_status write_tensors(mlm__directory *directory, const char *name,
     const mlm__tensor_source *const *tensors, size_t count, int32_t dtype)
 {
-    char *header = make_header(tensors, count, dtype);
-    if (!header)
-        return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its header", name);
+    mlm_runtime *runtime = mlm__directory_runtime(directory);
+    char *header;
+    MLM__TRY(make_header(runtime, tensors, count, dtype, &header));
     mlm_status status = mlm__directory_start(directory, name);
     if (status == MLM_OK)
         status = write_header(directory, header);
-    free(header);
+    mlm__free(runtime, header);
     for (size_t i = 0; status == MLM_OK && i < count; i++) {
         size_t elements = elements_of(tensors[i]);
         status = dtype == MLM__F32

@@ -1,6 +1,5 @@
 #include "trainer/provenance.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -8,6 +7,7 @@
 #include "base/memory.h"
 #include "batches/corpus.h"
 #include "batches/masker.h"
+#include "files/json.h"
 #include "tokens/tokenizer.h"
 #include "trainer/trainer.h"
 
@@ -68,12 +68,7 @@ mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out)
 
 mlm_status mlm__provenance_keep(mlm_trainer *trainer, const json_t *provenance)
 {
-    char *dump = json_dumps(provenance, JSON_COMPACT);
-    if (!dump)
-        return mlm__error(MLM_ERR_MEMORY, "no memory for the provenance");
-    trainer->resumed_provenance = mlm__copy_text(trainer->runtime, dump, strlen(dump));
-    free(dump);
-    return trainer->resumed_provenance ? MLM_OK : MLM_ERR_MEMORY;
+    return mlm__json_text(trainer->runtime, provenance, &trainer->resumed_provenance);
 }
 
 /* A value as it stands in JSON, strings without quotes, cut to fit. */
