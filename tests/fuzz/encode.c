@@ -3,15 +3,12 @@
 
 #include "fuzz/fuzz.h"
 
-const fuzz_seed fuzz_seeds[] = {
-    FUZZ_SEED("\x00\x00The cat sat, didn't it? [MASK] [CLS]x unaffable"),
+FUZZ_SEEDS(FUZZ_SEED("\x00\x00The cat sat, didn't it? [MASK] [CLS]x unaffable"),
     FUZZ_SEED("\x1f\x01 a\xcc\x81\xcc\x96\xcc\x81 \xce\x91\xce\xa3 \xc4\xb0stanbul \xed\x95\x9c"),
     FUZZ_SEED("\x2a\x00\xe4\xb8\xad\xe6\x96\x87 NewTok  zed zed! \xf0\x9f\x98\x80\xf0\xab\xa0\xa0"),
     FUZZ_SEED("\x15\x01\xff\xfe\xe4\xb8 \xed\xa0\x80 \xc2\xad\xe2\x80\xa8\xe3\x80\x80\x01 x"),
     FUZZ_SEED("\x3f\x01\xe0\xbd\xb3\xcd\x85\xe0\xbd\xb1 \xf0\x9d\x85\xa0 \xe1\x84\x80\xe1\x85\xa1"),
-    FUZZ_SEED("\x07\x01##a ##ab [PAD][UNK][SEP] naïve th the thes"),
-};
-const size_t fuzz_seed_count = sizeof fuzz_seeds / sizeof fuzz_seeds[0];
+    FUZZ_SEED("\x07\x01##a ##ab [PAD][UNK][SEP] naïve th the thes"))
 
 #define FLAGS(single, left, right, normalized)                                                     \
     ",\"single_word\":" #single ",\"lstrip\":" #left ",\"rstrip\":" #right                         \

@@ -2,6 +2,7 @@
 #ifndef MLM_TESTS_FUZZ_H
 #define MLM_TESTS_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,8 +20,17 @@ typedef struct fuzz_seed {
         text, sizeof(text) - 1                                                                     \
     }
 
-extern const fuzz_seed fuzz_seeds[];
-extern const size_t fuzz_seed_count;
+/* Seeds that stand in the target's source. */
+#define FUZZ_SEEDS(...)                                                                            \
+    const fuzz_seed *fuzz_seeds(size_t *count)                                                     \
+    {                                                                                              \
+        static const fuzz_seed seeds[] = {__VA_ARGS__};                                            \
+        *count = sizeof seeds / sizeof seeds[0];                                                   \
+        return seeds;                                                                              \
+    }
+
+/* A target's seeds, the same ones at every call. */
+const fuzz_seed *fuzz_seeds(size_t *count);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,15 +43,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* "name" in a folder of this process, which goes when it ends. Valid until the next call. */
+/* "name" in a folder of this process, which goes with all that is in it when the process ends.
+   Valid for the next 7 calls. */
 const char *fuzz_path(const char *name);
 void fuzz_write(const char *path, const void *data, size_t size);
+/* For free(). */
+char *fuzz_read(const char *path, size_t *size);
+
+/* One runtime of one thread for all inputs. It counts the library's memory, jansson's trees too. */
+mlm_runtime *fuzz_runtime(void);
+/* Begins and ends an input. At the end nothing may be left; and at no moment the library may have
+   asked for more than fixed + a_byte * size bytes. */
+void fuzz_begin(void);
+void fuzz_end(size_t fixed, size_t a_byte, size_t size);
 
 /* Encodes a text; every id is in the vocabulary, and every span in the text. The number of tokens. */
 size_t fuzz_encode(
     const mlm_tokenizer *tokenizer, const char *text, size_t size, int32_t *ids, int32_t *spans);
 
-/* What must hold of a tokenizer that was read: it encodes, and comes back from what it saves. */
-void fuzz_use(mlm_tokenizer *tokenizer);
+/* What must hold of a tokenizer that was read, or of *out after an error: it encodes, comes back
+   from what it saves, and is freed; or it is NULL, and there is a message. */
+void fuzz_tokenizer(mlm_status status, mlm_tokenizer *tokenizer);
+
+/* Bytes that a JSON text may cost for each of its own: an empty array, "[],", is a block of some
+   hundred in jansson. */
+enum { FUZZ_JSON_BYTE = 128 };
 
 #endif

@@ -6,6 +6,8 @@
 
 enum { ROOM = 8192 };
 
+static const fuzz_seed *seeds;
+static size_t seed_count;
 static uint64_t state = 1;
 
 static size_t below(size_t limit)
@@ -27,7 +29,7 @@ static size_t splice(
 
 static size_t change(uint8_t *data, size_t length)
 {
-    const fuzz_seed *other = &fuzz_seeds[below(fuzz_seed_count)];
+    const fuzz_seed *other = &seeds[below(seed_count)];
     size_t at = below(length + 1), cut = below(3) ? 0 : below(length - at + 1);
     size_t from = below(other->size + 1), size = below(other->size - from + 1);
     uint8_t byte = (uint8_t)below(256);
@@ -44,9 +46,9 @@ static size_t change(uint8_t *data, size_t length)
 static void write_seeds(const char *folder)
 {
     char path[512];
-    for (size_t i = 0; i < fuzz_seed_count; i++) {
+    for (size_t i = 0; i < seed_count; i++) {
         snprintf(path, sizeof path, "%s/%zu", folder, i);
-        fuzz_write(path, fuzz_seeds[i].bytes, fuzz_seeds[i].size);
+        fuzz_write(path, seeds[i].bytes, seeds[i].size);
     }
 }
 
@@ -62,17 +64,18 @@ static void run(const void *bytes, size_t size)
 
 int main(int argc, char **argv)
 {
+    seeds = fuzz_seeds(&seed_count);
     if (argc == 3 && strcmp(argv[1], "--write") == 0) {
         write_seeds(argv[2]);
         return 0;
     }
     if (argc != 2)
         return 2;
-    for (size_t i = 0; i < fuzz_seed_count; i++)
-        run(fuzz_seeds[i].bytes, fuzz_seeds[i].size);
+    for (size_t i = 0; i < seed_count; i++)
+        run(seeds[i].bytes, seeds[i].size);
     static uint8_t data[ROOM];
     for (long runs = atol(argv[1]); runs > 0; runs--) {
-        const fuzz_seed *seed = &fuzz_seeds[below(fuzz_seed_count)];
+        const fuzz_seed *seed = &seeds[below(seed_count)];
         size_t length = seed->size;
         memcpy(data, seed->bytes, length);
         for (size_t changes = 1 + below(6); changes > 0; changes--)
