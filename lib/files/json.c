@@ -1,5 +1,6 @@
 #include "files/json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +11,127 @@
 #include "files/file.h"
 #include "files/sha256.h"
 
+/*
+ * jansson 2.14 keeps the token that it reads in a buffer, and does not look whether that could be made
+ * longer: a character is lost then, and what follows is a wrong value, an abort, or a write beyond a
+ * block. So it is given ["xx...x",\nTEXT], where the string is as long as the longest token of TEXT:
+ * after it the buffer is long enough. And it is given a byte at a time, so that what fails in this
+ * string is seen before its end.
+ */
+typedef struct source {
+    const char *text;
+    size_t size;
+    size_t padding; /* of the string */
+    size_t place;   /* of the next byte */
+} source;
+
+static bool ends_word(char c)
+{
+    return strchr(" \t\r\n,:[]{}\"", c) != NULL; /* the final zero byte too */
+}
+
+/* Bytes of the longest string with its quotes, number or word. */
+static size_t longest_token(const char *text, size_t size)
+{
+    size_t longest = 0;
+    for (size_t begin = 0, end; begin < size; begin = end) {
+        end = begin + 1;
+        if (text[begin] == '"') {
+            while (end < size && text[end] != '"')
+                end += text[end] == '\\' ? 2 : 1;
+            end++;
+        } else if (!ends_word(text[begin])) {
+            while (end < size && !ends_word(text[end]))
+                end++;
+        }
+        if (end - begin > longest)
+            longest = end - begin;
+    }
+    return longest;
+}
+
+/* The buffer has a power of two bytes from 16 on, one of them for a final zero, and it grows when it
+   is full. With 2^k x's and quotes at both ends it does before the last x, not with the quote. */
+static size_t padding_for(size_t token)
+{
+    size_t padding = 16;
+    while (padding < token)
+        padding *= 2;
+    return padding;
+}
+
+static size_t next_byte(void *buffer, size_t room, void *context)
+{
+    source *from = context;
+    const size_t begin = from->padding + 5, place = from->place;
+    (void)room;
+    if (errno == ENOMEM)
+        return (size_t)-1;
+    if (place > begin + from->size)
+        return 0;
+    char byte = 'x';
+    if (place < 2)
+        byte = "[\""[place];
+    else if (place == begin + from->size)
+        byte = ']';
+    else if (place >= begin)
+        byte = from->text[place - begin];
+    else if (place >= begin - 3)
+        byte = "\",\n"[place - (begin - 3)];
+    *(char *)buffer = byte;
+    from->place++;
+    return 1;
+}
+
+/* *no_memory: that is why it returned NULL. */
+static json_t *read_text(source *from, size_t flags, json_error_t *error, bool *no_memory)
+{
+    from->place = 0;
+    errno = 0;
+    json_t *both = json_load_callback(next_byte, from, flags | JSON_REJECT_DUPLICATES, error);
+    *no_memory = errno == ENOMEM;
+    json_t *root = *no_memory ? NULL : json_incref(json_array_get(both, 1));
+    if (root && json_array_size(both) == 2 && (json_is_object(root) || json_is_array(root))) {
+        json_decref(both);
+        return root;
+    }
+    if (both) {
+        error->line = 2;
+        error->column = 1;
+        snprintf(error->text, sizeof error->text, "not one object or array");
+    }
+    json_decref(root);
+    json_decref(both);
+    return NULL;
+}
+
+/* Our own ']' where the text should have gone on is the text's end. */
+static void tell_end(const source *from, json_error_t *error)
+{
+    static const char ours[] = "near ']'";
+    char *place = strstr(error->text, ours);
+    if (place && from->place == from->padding + 6 + from->size) {
+        snprintf(place, sizeof error->text - (size_t)(place - error->text), "near end of file");
+        error->column--;
+    }
+}
+
 static mlm_status parse(
     const char *text, size_t size, const char *name, bool large_numbers, json_t **out)
 {
+    source from = {.text = text, .size = size, .padding = padding_for(longest_token(text, size))};
     json_error_t error;
-    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    bool no_memory;
+    *out = read_text(&from, 0, &error, &no_memory);
     if (!*out && large_numbers && json_error_code(&error) == json_error_numeric_overflow)
-        *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+        *out = read_text(&from, JSON_DECODE_INT_AS_REAL, &error, &no_memory);
     if (*out)
         return MLM_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (no_memory)
         return mlm__error(MLM_ERR_MEMORY, "%s: no memory for its JSON", name);
-    return mlm__error(MLM_ERR_FORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+    tell_end(&from, &error);
+    return mlm__error(
+        MLM_ERR_FORMAT, "%s:%d:%d: %s", name, error.line - 1, error.column, error.text);
 }
 
 mlm_status mlm__json_parse(const char *text, size_t size, const char *name, json_t **out)

@@ -41,9 +41,8 @@ static mlm_status describe(const sources *from, int32_t source, json_t **out)
 
 static mlm_status load_resumed(const mlm_trainer *trainer, json_t **out)
 {
-    *out = trainer->resumed_provenance ? json_loads(trainer->resumed_provenance, 0, NULL)
-                                       : json_object();
-    return *out ? MLM_OK : mlm__error(MLM_ERR_MEMORY, "no memory for the provenance");
+    const char *text = trainer->resumed_provenance ? trainer->resumed_provenance : "{}";
+    return mlm__json_parse(text, strlen(text), "the provenance", out);
 }
 
 mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out)

@@ -1,0 +1,4 @@
+#include "stress/suites.h"
+#include "support/support.h"
+
+TEST_MAIN(exhaustion_suite)
