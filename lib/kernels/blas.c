@@ -1,6 +1,8 @@
 #include "kernels/blas.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #if defined(MLM_BLAS_BLIS)
@@ -54,17 +56,25 @@ const char *mlm__blas_name(void)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int users, threads_of_host;
 
-/* A child of fork() has none of the threads that were computing, but the BLAS as they left it. */
+/* A child of fork() has none of the threads that were computing, but the BLAS as they left it. A lock
+   of its own that one of them held would never be free again: so fork() waits for the products that
+   are being computed, some milliseconds, and holds up the next ones. */
 static bool forked_inside;
+static atomic_int products;
+static atomic_bool forking;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
 {
     pthread_mutex_lock(&lock);
+    atomic_store(&forking, true);
+    while (atomic_load(&products) > 0)
+        sched_yield();
 }
 
 static void after_fork_in_parent(void)
 {
+    atomic_store(&forking, false);
     pthread_mutex_unlock(&lock);
 }
 
@@ -72,7 +82,23 @@ static void after_fork_in_child(void)
 {
     forked_inside = forked_inside || users > 0;
     users = 0;
-    pthread_mutex_unlock(&lock);
+    after_fork_in_parent();
+}
+
+void mlm__blas_product_begin(void)
+{
+    atomic_fetch_add(&products, 1);
+    while (atomic_load(&forking)) {
+        atomic_fetch_sub(&products, 1);
+        pthread_mutex_lock(&lock); /* until the fork is over */
+        pthread_mutex_unlock(&lock);
+        atomic_fetch_add(&products, 1);
+    }
+}
+
+void mlm__blas_product_end(void)
+{
+    atomic_fetch_sub(&products, 1);
 }
 
 static void watch_forks(void)

@@ -9,6 +9,10 @@
 void mlm__blas_begin(void);
 void mlm__blas_end(void);
 
+/* Around each product, on the thread that computes it. */
+void mlm__blas_product_begin(void);
+void mlm__blas_product_end(void);
+
 /* "openblas" or "blis". */
 const char *mlm__blas_name(void);
 

@@ -21,9 +21,11 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
     (void)room;
     assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
     assert(a.stride <= INT_MAX && b.stride <= INT_MAX && ldc <= INT_MAX);
+    mlm__blas_product_begin();
     GEMM(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
         b.transposed ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a.numbers,
         (int)a.stride, b.numbers, (int)b.stride, add ? 1 : 0, c, (int)ldc);
+    mlm__blas_product_end();
 }
 
 static size_t packed_size(size_t k, size_t n)

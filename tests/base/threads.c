@@ -18,18 +18,6 @@
 #include "base/suites.h"
 #include "support/support.h"
 
-#if defined(__has_feature)
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
-/* ThreadSanitizer cannot follow a child that starts threads. */
-#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
-enum { FORKS_WORK = 0 };
-#else
-enum { FORKS_WORK = 1 };
-#endif
-
 enum { PIECES = 1000, THREADS = 4 };
 
 static mlm_runtime *runtime_with(int32_t threads)
@@ -349,7 +337,7 @@ Suite *threads_suite(void)
     tcase_add_test(tcase, concurrent_callers_do_not_disturb_each_other);
     tcase_add_test(tcase, workers_block_signals_and_the_caller_does_not);
     tcase_add_test(tcase, all_threads_compute_in_the_default_mode);
-    if (FORKS_WORK) {
+    if (TEST_FORKS_WORK) {
         tcase_add_test(tcase, child_of_a_fork_computes);
         tcase_add_test(tcase, fork_while_another_thread_computes);
         tcase_add_test(tcase, fewer_threads_are_no_error);

@@ -1,5 +1,8 @@
 /* Every way to compute products against three loops in double. */
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +311,53 @@ START_TEST(threads_of_the_host_come_back_after_fork)
 END_TEST
 #endif
 
+enum { BUSY = 2, WIDTH = 8 };
+
+static void multiply_a_little(void)
+{
+    const real a[WIDTH * WIDTH] = {0}, b[WIDTH * WIDTH] = {0};
+    real c[WIDTH * WIDTH];
+    mlm__products_variant(0)->multiply(WIDTH, WIDTH, WIDTH, 1, mlm__plain(a, WIDTH),
+        mlm__transposed(b, WIDTH), false, c, WIDTH, NULL);
+}
+
+static void *multiply_until_stopped(void *stop)
+{
+    while (!atomic_load((atomic_bool *)stop))
+        multiply_a_little();
+    return NULL;
+}
+
+/* A lock inside the BLAS that another thread holds when the host forks is held in the child for
+   ever. */
+START_TEST(fork_waits_for_products)
+{
+    atomic_bool stop = false;
+    pthread_t threads[BUSY];
+    mlm__blas_begin();
+    for (int i = 0; i < BUSY; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, multiply_until_stopped, &stop), 0);
+    int status = 0;
+    for (int i = 0; i < 400 && status == 0; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            signal(SIGALRM, SIG_DFL);
+            alarm(10);
+            mlm__blas_begin();
+            multiply_a_little();
+            mlm__blas_end();
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < BUSY; i++)
+        pthread_join(threads[i], NULL);
+    mlm__blas_end();
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(build_info_names_the_path_taken)
 {
     char text[64];
@@ -335,6 +385,8 @@ Suite *products_suite(void)
     tcase_add_test(tests, threads_of_the_host_come_back);
     tcase_add_test(tests, threads_of_the_host_come_back_after_fork);
 #endif
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, fork_waits_for_products);
     tcase_add_test(tests, build_info_names_the_path_taken);
     suite_add_tcase(suite, tests);
     return suite;

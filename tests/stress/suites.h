@@ -4,5 +4,6 @@
 #include <check.h>
 
 Suite *exhaustion_suite(void);
+Suite *forks_suite(void);
 
 #endif

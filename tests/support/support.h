@@ -60,6 +60,18 @@ const char *test_data(void);
 uint64_t test_random(uint64_t *state);
 double test_uniform(uint64_t *state, double low, double high);
 
+/* ThreadSanitizer cannot follow a child that starts threads. */
+#if defined(__has_feature)
+#define TEST_HAS_FEATURE(name) __has_feature(name)
+#else
+#define TEST_HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || TEST_HAS_FEATURE(thread_sanitizer)
+enum { TEST_FORKS_WORK = 0 };
+#else
+enum { TEST_FORKS_WORK = 1 };
+#endif
+
 /* An allocator that counts, whose fail_at-th allocation fails (from 1 on; 0: none does). */
 typedef struct test_allocator {
     int64_t fail_at, allocations, live_blocks, live_bytes;
