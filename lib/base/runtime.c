@@ -11,7 +11,7 @@
 
 enum { MOST_THREADS = 1024 };
 
-static const double PROGRESS_INTERVAL = 0.1; /* seconds */
+enum { PROGRESS_INTERVAL = 100000000 }; /* nanoseconds */
 
 static const mlm_runtime_options default_options = {
     .struct_size = sizeof(mlm_runtime_options),
@@ -118,18 +118,23 @@ bool mlm__progress(mlm_runtime *runtime, const char *what, int64_t done, int64_t
 {
     if (!runtime->callbacks.progress)
         return true;
-    long long now = (long long)(mlm__seconds() * 1e9);
+    long long now = mlm__nanoseconds();
     long long last = atomic_load(&runtime->last_progress);
     bool finished = total > 0 && done == total;
-    if (!finished && last != 0 && (double)(now - last) < PROGRESS_INTERVAL * 1e9)
+    if (!finished && last != 0 && now - last < PROGRESS_INTERVAL)
         return true;
     atomic_store(&runtime->last_progress, now);
     return runtime->callbacks.progress(runtime->callbacks.user, what, done, total) == MLM_CONTINUE;
 }
 
-double mlm__seconds(void)
+int64_t mlm__nanoseconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+double mlm__seconds(void)
+{
+    return 1e-9 * (double)mlm__nanoseconds();
 }

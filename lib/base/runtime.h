@@ -18,7 +18,9 @@ void mlm__log(mlm_runtime *runtime, int32_t level, const char *format, ...)
    whether to go on. Call it freely, at least every second. Calling thread only. */
 bool mlm__progress(mlm_runtime *runtime, const char *what, int64_t done, int64_t total);
 
-/* Seconds on a clock that never goes back. */
+/* A clock that never goes back. Without floating-point operations, which raise the host's flags: for
+   what is not between mlm__fp_enter and mlm__fp_leave. */
+int64_t mlm__nanoseconds(void);
 double mlm__seconds(void);
 
 #endif

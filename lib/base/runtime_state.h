@@ -48,7 +48,7 @@ struct mlm_runtime {
     int32_t threads, log_level;
     mlm_runtime_options callbacks; /* user, alloc, release, log, progress as given */
     atomic_llong memory_now, memory_peak;
-    atomic_llong last_progress; /* nanoseconds of mlm__seconds */
+    atomic_llong last_progress; /* mlm__nanoseconds */
     mlm__pool pool;
     mlm__worker workers[]; /* threads - 1 */
 };

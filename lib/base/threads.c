@@ -22,7 +22,7 @@ enum { INSIDE_MASK = 0x7FF, OPEN = 0x800, NUMBER_ONE = 0x1000 };
 /* How long a thread spins before it sleeps. Once the caller has left: longer than the gap between
    the kernels of a step, shorter than anyone notices. While the work lasts: longer than the pieces
    of a small model, which are over before a sleeper has woken; next to longer ones that is nothing. */
-static const double SPIN_AFTER = 40e-6, SPIN_DURING = 120e-6;
+enum { NANOSECONDS_AFTER = 40000, NANOSECONDS_DURING = 120000 };
 
 int32_t mlm__core_count(void)
 {
@@ -79,18 +79,18 @@ static bool all_left(const mlm__pool *pool, unsigned seen)
 /* Whether the condition came true before it was time to sleep. */
 static bool spin(const mlm__pool *pool, condition_fn *condition, unsigned seen)
 {
-    double start = 0, at_work = 0;
+    int64_t start = 0, at_work = 0;
     for (unsigned i = 0;; i++) {
         if (condition(pool, seen))
             return true;
         relax(pool);
         if (i % 64 == 63) {
-            const double now = mlm__seconds();
+            const int64_t now = mlm__nanoseconds();
             if (start == 0)
                 start = at_work = now;
             if (atomic_load(&pool->user) != 0)
                 at_work = now;
-            if (now - at_work > SPIN_AFTER || now - start > SPIN_DURING)
+            if (now - at_work > NANOSECONDS_AFTER || now - start > NANOSECONDS_DURING)
                 return false;
         }
     }

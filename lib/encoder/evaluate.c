@@ -168,7 +168,6 @@ static void add_sums(const mlm__sums *sums, mlm_metrics *total)
 
 mlm_status mlm_encoder_evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm_metrics *total)
 {
-    double began = mlm__seconds();
     if (!encoder)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_encoder_evaluate: encoder is NULL");
     if (!total)
@@ -181,11 +180,12 @@ mlm_status mlm_encoder_evaluate(mlm_encoder *encoder, const mlm_batch *batch, ml
     mlm__sums sums = {0};
     fenv_t mode;
     mlm__fp_enter(&mode);
+    double began = mlm__seconds();
     mlm_status status = evaluate(encoder, &read, &sums);
     if (status == MLM_OK)
         add_sums(&sums, &metrics);
+    metrics.seconds += mlm__seconds() - began;
     mlm__fp_leave(&mode);
     MLM__TRY(status);
-    metrics.seconds += mlm__seconds() - began;
     return mlm__struct_write(total, &metrics, sizeof metrics, "mlm_metrics");
 }

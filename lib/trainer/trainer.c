@@ -136,9 +136,12 @@ mlm_status mlm_trainer_accumulate(mlm_trainer *trainer, const mlm_batch *batch)
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_accumulate: trainer is NULL");
+    fenv_t mode;
+    mlm__fp_enter(&mode);
     double start = mlm__seconds();
     mlm_status status = accumulate(trainer, batch);
     trainer->seconds += mlm__seconds() - start;
+    mlm__fp_leave(&mode);
     return status;
 }
 

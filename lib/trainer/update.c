@@ -249,12 +249,12 @@ mlm_status mlm_trainer_update(mlm_trainer *trainer, mlm_metrics *out)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_update: trainer is NULL");
     if (out)
         MLM__TRY(mlm__struct_check(out, "mlm_metrics"));
-    double start = mlm__seconds();
     fenv_t mode;
     mlm__fp_enter(&mode);
+    double start = mlm__seconds();
     mlm_status status = update(trainer);
-    mlm__fp_leave(&mode);
     trainer->seconds += mlm__seconds() - start;
+    mlm__fp_leave(&mode);
     MLM__TRY(status);
     trainer->metrics.seconds = trainer->seconds;
     trainer->seconds = 0;

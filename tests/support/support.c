@@ -1,6 +1,7 @@
 #include "support/support.h"
 
 #include <ftw.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,4 +189,27 @@ void test_out_of_memory(test_attempt_fn *attempt, void *context)
         ck_assert_msg(status == MLM_ERR_MEMORY, "allocation %lld failed: %s (%s)", (long long)n,
             mlm_status_name(status), mlm_last_error());
     }
+}
+
+bool test_comma_locale(void)
+{
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "comma"};
+    static char made[PATH_SIZE];
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 3 && !made[0]) {
+            char command[2 * PATH_SIZE + 64];
+            snprintf(made, sizeof made, "%s", test_folder());
+            snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/comma >%s/log 2>&1",
+                made, made);
+            if (system(command) != 0)
+                break;
+        }
+        if (i == 3)
+            setenv("LOCPATH", made, 1);
+        if (setlocale(LC_ALL, names[i]) && strcmp(localeconv()->decimal_point, ",") == 0)
+            return true;
+    }
+    setlocale(LC_ALL, "C");
+    dprintf(STDOUT_FILENO, "# skipped: no locale with a decimal comma, and no localedef\n");
+    return false;
 }

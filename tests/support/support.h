@@ -3,6 +3,7 @@
 #define MLM_TESTS_SUPPORT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -55,6 +56,10 @@ char *test_read_file(const char *path, size_t *size);
 /* The folder that MLM_TEST_DATA names, with text and conformance sets. NULL when it names none:
    the test returns, and a TAP comment says that it was skipped. */
 const char *test_data(void);
+
+/* Sets a locale with a decimal comma, made for the test where the machine has none; false, and a TAP
+   comment, where that cannot be. setlocale(LC_ALL, "C") undoes it. */
+bool test_comma_locale(void);
 
 /* Numbers for tests: a state is any number, the next ones are the same on every machine. */
 uint64_t test_random(uint64_t *state);
