@@ -1,6 +1,9 @@
 #include "encoder/packed.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -16,13 +19,13 @@ typedef struct entry {
 typedef struct form {
     char *memory;
     size_t size;
-    uint64_t version; /* 0: nothing is packed yet */
+    _Atomic uint64_t version; /* 0: nothing is packed yet */
 } form;
 
 struct mlm__packed {
     mlm_runtime *runtime;
     const mlm__products *products;
-    pthread_mutex_t lock;
+    atomic_int packer; /* the process of which a thread packs; 0: none does */
     form forms[FORMS];
     size_t count;
     entry entries[];
@@ -62,7 +65,6 @@ mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
         return MLM_ERR_MEMORY;
     packed->runtime = runtime;
     packed->products = products;
-    pthread_mutex_init(&packed->lock, NULL);
     for (size_t l = 0; l < L; l++) {
         add_entry(packed, layout->layers[l].qkv, H, 3 * H);
         add_entry(packed, layout->layers[l].attention_output, H, H);
@@ -81,7 +83,6 @@ void mlm__packed_free(mlm__packed *packed)
         return;
     for (int which = FORWARD; which < FORMS; which++)
         mlm__free(packed->runtime, packed->forms[which].memory);
-    pthread_mutex_destroy(&packed->lock);
     mlm__free(packed->runtime, packed);
 }
 
@@ -123,11 +124,17 @@ static void pack_piece(void *context, size_t piece, int32_t thread)
         packed->forms[work->which].memory + e->place[work->which]);
 }
 
+static bool is_packed(const mlm__packed *packed, int which, uint64_t version)
+{
+    const form *f = &packed->forms[which];
+    return f->size == 0 || atomic_load(&f->version) == version;
+}
+
 static mlm_status pack_form(
     mlm__packed *packed, mlm_runtime *runtime, const real *parameters, uint64_t version, int which)
 {
     form *f = &packed->forms[which];
-    if (f->size == 0 || f->version == version)
+    if (is_packed(packed, which, version))
         return MLM_OK;
     if (!f->memory)
         f->memory = mlm__alloc(packed->runtime, f->size, 1);
@@ -137,18 +144,33 @@ static mlm_status pack_form(
     for (size_t i = 0; i < packed->count; i++)
         pieces += pieces_of(&packed->entries[i], which);
     mlm__parallel(runtime, pieces, pack_piece, &(pack_work){packed, parameters, which});
-    f->version = version;
+    atomic_store(&f->version, version);
     return MLM_OK;
+}
+
+/* Waits until no other thread of this process packs. Not a mutex: one that a thread of the parent
+   held at a fork would stay locked in the child, where that thread's packing begins anew. */
+static void take(mlm__packed *packed)
+{
+    const int process = getpid();
+    for (;;) {
+        int packer = atomic_load(&packed->packer);
+        if (packer != process && atomic_compare_exchange_strong(&packed->packer, &packer, process))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
 }
 
 mlm_status mlm__packed_update(mlm__packed *packed, mlm_runtime *runtime, const real *parameters,
     uint64_t version, bool training)
 {
-    pthread_mutex_lock(&packed->lock);
+    if (is_packed(packed, FORWARD, version) && (!training || is_packed(packed, BACKWARD, version)))
+        return MLM_OK;
+    take(packed);
     mlm_status status = pack_form(packed, runtime, parameters, version, FORWARD);
     if (status == MLM_OK && training)
         status = pack_form(packed, runtime, parameters, version, BACKWARD);
-    pthread_mutex_unlock(&packed->lock);
+    atomic_store(&packed->packer, 0);
     return status;
 }
 
@@ -160,7 +182,7 @@ mlm__weights mlm__packed_weights(const mlm__packed *packed, const real *paramete
         if (packed->entries[i].at.weight == at.weight)
             e = &packed->entries[i];
     for (int which = FORWARD; e && which < FORMS; which++)
-        if (packed->forms[which].version != 0)
+        if (atomic_load(&packed->forms[which].version) != 0)
             *(which == FORWARD ? &weights.packed_forward : &weights.packed_backward) =
                 packed->forms[which].memory + e->place[which];
     return weights;

@@ -5,7 +5,7 @@
 #include "fuzz/models.h"
 
 /* A tensor that a file has is 64 bytes and its name in memory, and 40 bytes of JSON at least. */
-enum { FIXED = 1 << 18, A_BYTE = FUZZ_JSON_BYTE };
+enum { FIXED = 1 << 20, A_BYTE = FUZZ_JSON_BYTE };
 
 static void prepare(void)
 {

@@ -14,7 +14,7 @@
 #include "stress/world.h"
 #include "support/support.h"
 
-enum { BUSY = 2, SECONDS = 20 };
+enum { BUSY = 2, SECONDS = 10 };
 
 /* Threads of the host that train all the time. */
 typedef struct crowd {
@@ -95,13 +95,82 @@ START_TEST(a_child_uses_every_handle)
 }
 END_TEST
 
+/* Another thread may be anywhere in a call on the same model when the host forks: at each of its
+   allocations, say. A child that has its own handle on the model computes. */
+static mlm_encoder *others_share;
+static const mlm_batch *others_batch;
+static float others_losses[TRAINING_MOST * TRAINING_LONGEST];
+static int forks_wrong, forks;
+
+static int compute_in_child(void)
+{
+    float losses[TRAINING_MOST * TRAINING_LONGEST] = {0};
+    signal(SIGALRM, SIG_DFL);
+    alarm(SECONDS);
+    if (mlm_encoder_losses(others_share, others_batch, losses) != MLM_OK)
+        return 1;
+    return memcmp(losses, others_losses, sizeof losses) == 0 ? 0 : 2;
+}
+
+static void *forking_alloc(void *user, size_t size, size_t alignment)
+{
+    void *memory = NULL;
+    (void)user;
+    if (others_share && !forks_wrong) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(compute_in_child());
+        waitpid(child, &forks_wrong, 0);
+        forks++;
+    }
+    return posix_memalign(&memory, alignment, size) == 0 ? memory : NULL;
+}
+
+static void plain_release(void *user, void *memory, size_t size)
+{
+    (void)user, (void)size;
+    free(memory);
+}
+
+START_TEST(a_child_has_a_handle_on_the_same_model)
+{
+    training_batch memory;
+    mlm_batch batch = training_batch_make(&memory, 5, 3, true);
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.alloc = forking_alloc;
+    options.release = plain_release;
+    options.threads = 2;
+    mlm_runtime *runtime;
+    assert_ok(mlm_runtime_create(&options, &runtime));
+    mlm_encoder *same = training_encoder(NULL, 0.1), *share;
+    assert_ok(mlm_encoder_losses(same, &batch, others_losses));
+    mlm_encoder *encoder = training_encoder(runtime, 0.1);
+    assert_ok(mlm_encoder_share(encoder, NULL, &share));
+    others_batch = &batch;
+    others_share = share;
+    float losses[TRAINING_MOST * TRAINING_LONGEST] = {0};
+    assert_ok(mlm_encoder_losses(encoder, &batch, losses));
+    others_share = NULL;
+    ck_assert_mem_eq(losses, others_losses, sizeof losses);
+    ck_assert_int_gt(forks, 0);
+    ck_assert_msg(!forks_wrong, "wait status %d of child %d", forks_wrong, forks);
+    mlm_encoder_free(share);
+    mlm_encoder_free(encoder);
+    mlm_encoder_free(same);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 Suite *forks_suite(void)
 {
     Suite *suite = suite_create("forks");
     TCase *tests = tcase_create("forks");
     tcase_set_timeout(tests, 120);
-    if (TEST_FORKS_WORK)
+    if (TEST_FORKS_WORK) {
         tcase_add_test(tests, a_child_uses_every_handle);
+        tcase_add_test(tests, a_child_has_a_handle_on_the_same_model);
+    }
     suite_add_tcase(suite, tests);
     return suite;
 }
