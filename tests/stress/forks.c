@@ -107,7 +107,9 @@ static int compute_in_child(void)
     float losses[TRAINING_MOST * TRAINING_LONGEST] = {0};
     signal(SIGALRM, SIG_DFL);
     alarm(SECONDS);
-    if (mlm_encoder_losses(others_share, others_batch, losses) != MLM_OK)
+    mlm_encoder *share = others_share;
+    others_share = NULL; /* its allocations fork no more */
+    if (mlm_encoder_losses(share, others_batch, losses) != MLM_OK)
         return 1;
     return memcmp(losses, others_losses, sizeof losses) == 0 ? 0 : 2;
 }
