@@ -14,40 +14,43 @@
 #include "stress/world.h"
 #include "support/support.h"
 
-enum { BUSY = 2, SECONDS = 10 };
+enum { BUSY = 2, SECONDS = 20 };
 
-/* Threads of the host that train all the time. */
-typedef struct crowd {
-    mlm_runtime *runtime;
+/* Threads of the host that train all the time. They call nothing of Check's, which has a lock. */
+typedef struct trainee {
+    pthread_t thread;
+    mlm_encoder *encoder;
+    mlm_trainer *trainer;
     atomic_bool stop;
-    pthread_t threads[BUSY];
-} crowd;
+} trainee;
 
 static void *train_until_stopped(void *context)
 {
-    crowd *c = context;
-    mlm_encoder *encoder = training_encoder(c->runtime, 0.1);
-    mlm_trainer *trainer = training_trainer(c->runtime, encoder);
-    while (!c->stop)
-        training_updates(trainer, 1);
-    mlm_trainer_free(trainer);
-    mlm_encoder_free(encoder);
+    trainee *t = context;
+    mlm_metrics metrics;
+    while (!t->stop && training_try_update(t->trainer, &metrics) == MLM_OK)
+        ;
     return NULL;
 }
 
-static void crowd_start(crowd *c, mlm_runtime *runtime)
+static void crowd_start(trainee crowd[BUSY], mlm_runtime *runtime)
 {
-    c->runtime = runtime;
-    c->stop = false;
-    for (int i = 0; i < BUSY; i++)
-        ck_assert_int_eq(pthread_create(&c->threads[i], NULL, train_until_stopped, c), 0);
+    for (int i = 0; i < BUSY; i++) {
+        crowd[i].encoder = training_encoder(runtime, 0.1);
+        crowd[i].trainer = training_trainer(runtime, crowd[i].encoder);
+        crowd[i].stop = false;
+        ck_assert_int_eq(pthread_create(&crowd[i].thread, NULL, train_until_stopped, &crowd[i]), 0);
+    }
 }
 
-static void crowd_stop(crowd *c)
+static void crowd_stop(trainee crowd[BUSY])
 {
-    c->stop = true;
-    for (int i = 0; i < BUSY; i++)
-        pthread_join(c->threads[i], NULL);
+    for (int i = 0; i < BUSY; i++) {
+        crowd[i].stop = true;
+        pthread_join(crowd[i].thread, NULL);
+        mlm_trainer_free(crowd[i].trainer);
+        mlm_encoder_free(crowd[i].encoder);
+    }
 }
 
 /* 0, or what is wrong: 1 the status, 2 the bytes. */
@@ -73,8 +76,8 @@ static int use_in_child(world *w, const world_call *call, const char *expected, 
 START_TEST(a_child_uses_every_handle)
 {
     mlm_runtime *runtime = memory_runtime(4);
-    crowd busy;
-    crowd_start(&busy, runtime);
+    trainee crowd[BUSY];
+    crowd_start(crowd, runtime);
     int wrong = 0;
     size_t i = 0;
     for (; i < world_call_count && !wrong; i++) {
@@ -88,7 +91,7 @@ START_TEST(a_child_uses_every_handle)
         world_free(w);
         free(expected);
     }
-    crowd_stop(&busy);
+    crowd_stop(crowd);
     mlm_runtime_free(runtime);
     ck_assert_msg(
         !wrong, "%s in a child: wait status %d", world_call_name(&world_calls[i - 1]), wrong);
