@@ -162,5 +162,5 @@ bool mlm__path_is_directory(const char *path)
 bool mlm__path_exists(const char *path)
 {
     struct stat status;
-    return stat(path, &status) == 0;
+    return lstat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }

@@ -32,6 +32,8 @@ mlm_status mlm__file_read_all(
 /* "directory/name", or name alone where directory is empty. NULL: no memory. */
 char *mlm__path_join(mlm_runtime *runtime, const char *directory, const char *name);
 bool mlm__path_is_directory(const char *path);
+/* Also of a link to nothing, or where the system does not say: to open it then tells why it cannot be
+   read, where to pass over it would change what a directory means. */
 bool mlm__path_exists(const char *path);
 
 /* Sets "path: cannot <what>: <the system's reason>" from an errno and returns its status:

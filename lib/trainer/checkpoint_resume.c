@@ -18,7 +18,7 @@
 #include "trainer/trainer_json.h"
 #include "trainer/trainer_options.h"
 
-enum { MOST_JSON = 1 << 24, READ_SIZE = 1 << 20 };
+enum { MOST_JSON = 1 << 24, READ_SIZE = 1 << 20, MOST_FILES = 64 };
 
 /* A file as trainer.json lists it. */
 typedef struct listed_file {
@@ -106,9 +106,18 @@ static mlm_status check_list(mlm_runtime *runtime, const char *directory, const 
     static const char *const needed[] = {"config.json", "model.safetensors", MLM__OPTIMIZER_FILE};
     enum { NEEDED = sizeof needed / sizeof needed[0] };
     bool seen[NEEDED] = {false};
+    listed_file list[MOST_FILES];
+    if (json_array_size(files) > MOST_FILES)
+        return mlm__error(MLM_ERR_FORMAT, "%s: files: %zu are listed, at most %d are read",
+            json_path, json_array_size(files), MOST_FILES);
     for (size_t i = 0; i < json_array_size(files); i++) {
         listed_file listed;
         MLM__TRY(read_entry(json_array_get(files, i), json_path, &listed));
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(list[k].name, listed.name) == 0)
+                return mlm__error(
+                    MLM_ERR_FORMAT, "%s: files: '%s' is listed twice", json_path, listed.name);
+        list[i] = listed;
         MLM__TRY(check_file(runtime, directory, &listed, buffer));
         for (size_t n = 0; n < NEEDED; n++)
             seen[n] = seen[n] || strcmp(listed.name, needed[n]) == 0;

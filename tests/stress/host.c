@@ -89,8 +89,8 @@ START_TEST(locale)
         assert_ok(call->call(w));
         char *given = world_describe(w, &given_size);
         ck_assert_str_eq(localeconv()->decimal_point, ",");
-        ck_assert_msg(given_size == size && memcmp(given, expected, size) == 0,
-            "%s: other results", world_call_name(call));
+        ck_assert_msg(given_size == size && memcmp(given, expected, size) == 0, "%s: other results",
+            world_call_name(call));
         free(given);
         free(expected);
         world_free(w);

@@ -6,6 +6,7 @@
 Suite *exhaustion_suite(void);
 Suite *forks_suite(void);
 Suite *host_suite(void);
+Suite *hostile_suite(void);
 Suite *orders_suite(void);
 Suite *threads_suite(void);
 
