@@ -11,7 +11,7 @@ Builds with gcc and runs every test, then once more under AddressSanitizer and
 UndefinedBehaviorSanitizer. Everything is built in build-tests/. On Debian, packages that are
 missing are installed first (with sudo where the user is not root).
 
-  --full     also clang, libFuzzer for three minutes, ThreadSanitizer, BLIS in place of OpenBLAS,
+  --full     also clang, libFuzzer for four minutes, ThreadSanitizer, BLIS in place of OpenBLAS,
              and no SIMD kernels
   --parity   also the live comparison with PyTorch and transformers, in a virtual environment in
              build-tests/ (a large download)
@@ -105,7 +105,7 @@ configuration sanitized '-Dbuildtype=debugoptimized -Db_sanitize=address,undefin
 if [ $full = yes ]; then
     numeric='--suite kernels --suite layers --suite encoder --suite trainer'
     configuration threads '-Dbuildtype=debugoptimized -Db_sanitize=thread' \
-        "--timeout-multiplier 10 --suite base --suite tokens $numeric"
+        "--timeout-multiplier 10 --suite base --suite tokens --suite threads $numeric"
     CC=clang CXX=clang++ configuration fuzz '-Dbuildtype=debugoptimized -Db_sanitize=address,undefined' \
         '--suite fuzz'
     unset CK_FORK

@@ -96,7 +96,7 @@ static void fail_at(const world_call *call, int64_t n, const undisturbed *u)
    last and some between fail, unless MLM_TEST_EVERY_ALLOCATION is set. */
 static bool is_tried(int64_t n, int64_t of)
 {
-    enum { FIRST = 80, LAST = 60, BETWEEN = 40 };
+    enum { FIRST = 40, LAST = 40, BETWEEN = 30 };
     return of < FIRST + LAST + BETWEEN || n <= FIRST || n > of - LAST || n % (of / BETWEEN) == 0 ||
            getenv("MLM_TEST_EVERY_ALLOCATION");
 }
