@@ -103,6 +103,10 @@ static mlm_status finish_round(counting *c)
         c->pieces[i].room = room;
         room += c->pieces[i].bytes;
     }
+    if (room == 0) { /* lines of nothing */
+        c->piece_count = 0;
+        return MLM_OK;
+    }
     MLM__TRY(reserve(c, room));
     mlm__parallel(c->runtime, c->piece_count, split_piece, c);
     for (size_t i = 0; i < c->piece_count; i++) {
