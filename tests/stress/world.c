@@ -743,7 +743,9 @@ world *world_make(mlm_runtime *runtime, const world_call *call)
     w->masker = make_masker(runtime, w->tokenizer);
     w->encoder = training_encoder(runtime, 0.1);
     w->trainer = training_trainer(runtime, w->encoder);
-    training_updates(w->trainer, 1);
+    /* All is as at first: no handle has room from an earlier call. */
+    mlm_tokenizer_free(w->tokenizer);
+    w->tokenizer = make_tokenizer(runtime);
     w->batch = training_batch_make(&w->memory, 5, 3, true);
     mlm_batch_init(&w->given, sizeof w->given);
     mlm_metrics_init(&w->metrics, sizeof w->metrics);

@@ -14,7 +14,7 @@ typedef struct world {
     mlm_corpus *corpus;
     mlm_masker *masker;
     mlm_encoder *encoder;
-    mlm_trainer *trainer; /* one update old */
+    mlm_trainer *trainer;
     training_batch memory;
     mlm_batch batch;  /* of three sequences, with all labels */
     char target[512]; /* a path where nothing is yet */
