@@ -71,33 +71,12 @@ START_TEST(pieces_are_checked)
 }
 END_TEST
 
-static mlm_status attempt(mlm_runtime *runtime, void *context)
-{
-    mlm_encoder_config config = small_config();
-    mlm_encoder *old, *grown;
-    (void)context;
-    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &old);
-    if (status == MLM_OK)
-        status = mlm_encoder_add_tokens(old, offsets, pieces, NEW, &grown);
-    if (status == MLM_OK)
-        mlm_encoder_free(grown);
-    mlm_encoder_free(old);
-    return status;
-}
-
-START_TEST(memory_may_fail_anywhere)
-{
-    test_out_of_memory(attempt, NULL);
-}
-END_TEST
-
 Suite *add_tokens_suite(void)
 {
     Suite *suite = suite_create("add_tokens");
     TCase *tests = tcase_create("add_tokens");
     tcase_add_test(tests, new_rows_are_means_and_the_rest_is_copied);
     tcase_add_test(tests, pieces_are_checked);
-    tcase_add_test(tests, memory_may_fail_anywhere);
     suite_add_tcase(suite, tests);
     return suite;
 }

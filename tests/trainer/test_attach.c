@@ -398,32 +398,6 @@ START_TEST(a_corpus_that_the_checkpoint_does_not_know)
 }
 END_TEST
 
-static mlm_status attach_and_save(mlm_runtime *runtime, void *context)
-{
-    (void)context;
-    const mlm_encoder_config config = training_config();
-    mlm_encoder *small = NULL;
-    mlm_trainer *attempt = NULL;
-    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &small);
-    if (status == MLM_OK)
-        status = mlm_trainer_resume(runtime, small, checkpoint, NULL, &attempt);
-    if (status == MLM_OK)
-        status = mlm_trainer_attach(attempt, from.tokenizer, from.corpus, from.masker);
-    if (status == MLM_OK)
-        status = mlm_trainer_save(attempt, straight);
-    mlm_trainer_free(attempt);
-    mlm_encoder_free(small);
-    return status;
-}
-
-START_TEST(memory_may_fail_anywhere)
-{
-    assert_ok(attach(&from));
-    assert_ok(mlm_trainer_save(trainer, checkpoint));
-    test_out_of_memory(attach_and_save, NULL);
-}
-END_TEST
-
 Suite *attach_suite(void)
 {
     Suite *suite = suite_create("attach");
@@ -439,7 +413,6 @@ Suite *attach_suite(void)
     tcase_add_test(tests, attached_handles_are_kept);
     tcase_add_test(tests, what_is_not_attached_again_stays);
     tcase_add_test(tests, a_corpus_that_the_checkpoint_does_not_know);
-    tcase_add_test(tests, memory_may_fail_anywhere);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -540,46 +540,6 @@ START_TEST(another_model_is_a_mismatch)
 }
 END_TEST
 
-/* ---- out of memory -------------------------------------------------------- */
-
-static mlm_status save_attempt(mlm_runtime *runtime, void *context)
-{
-    (void)context;
-    const mlm_encoder_config config = training_config();
-    const mlm_trainer_options options = training_options();
-    mlm_encoder *small = NULL;
-    mlm_trainer *attempt = NULL;
-    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &small);
-    if (status == MLM_OK)
-        status = mlm_trainer_create(runtime, small, &options, &attempt);
-    if (status == MLM_OK)
-        status = mlm_trainer_save(attempt, checkpoint);
-    mlm_trainer_free(attempt);
-    mlm_encoder_free(small);
-    return status;
-}
-
-static mlm_status resume_attempt(mlm_runtime *runtime, void *context)
-{
-    (void)context;
-    const mlm_encoder_config config = training_config();
-    mlm_encoder *small = NULL;
-    mlm_trainer *attempt = NULL;
-    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &small);
-    if (status == MLM_OK)
-        status = mlm_trainer_resume(runtime, small, checkpoint, NULL, &attempt);
-    mlm_trainer_free(attempt);
-    mlm_encoder_free(small);
-    return status;
-}
-
-START_TEST(memory_may_fail_anywhere)
-{
-    test_out_of_memory(save_attempt, NULL);
-    test_out_of_memory(resume_attempt, NULL);
-}
-END_TEST
-
 Suite *checkpoint_suite(void)
 {
     Suite *suite = suite_create("checkpoint");
@@ -603,7 +563,6 @@ Suite *checkpoint_suite(void)
     tcase_add_test(tests, another_build_is_told_and_not_refused);
     tcase_add_test(tests, hostile_records_are_refused);
     tcase_add_test(tests, another_model_is_a_mismatch);
-    tcase_add_test(tests, memory_may_fail_anywhere);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -394,33 +394,6 @@ START_TEST(the_trainer_keeps_its_encoder)
 }
 END_TEST
 
-static mlm_status train_a_little(mlm_runtime *runtime, void *context)
-{
-    (void)context;
-    const mlm_encoder_config config = training_config();
-    const mlm_trainer_options options = training_options();
-    mlm_encoder *small = NULL;
-    mlm_trainer *attempt = NULL;
-    mlm_status status = mlm_encoder_create(runtime, &config, NULL, &small);
-    if (status == MLM_OK)
-        status = mlm_trainer_create(runtime, small, &options, &attempt);
-    mlm_batch batch = training_batch_make(&memory, 0, 5, true);
-    for (int32_t i = 0; i < 2 && status == MLM_OK; i++) {
-        status = mlm_trainer_accumulate(attempt, &batch);
-        if (status == MLM_OK)
-            status = mlm_trainer_update(attempt, NULL);
-    }
-    mlm_trainer_free(attempt);
-    mlm_encoder_free(small);
-    return status;
-}
-
-START_TEST(memory_may_fail_anywhere)
-{
-    test_out_of_memory(train_a_little, NULL);
-}
-END_TEST
-
 /* The first update has grown everything. */
 START_TEST(steady_state_allocates_nothing)
 {
@@ -466,7 +439,6 @@ Suite *update_suite(void)
     tcase_add_test(tests, null_arguments_are_named);
     tcase_add_test(tests, older_metrics_get_what_they_know);
     tcase_add_test(tests, the_trainer_keeps_its_encoder);
-    tcase_add_test(tests, memory_may_fail_anywhere);
     tcase_add_test(tests, steady_state_allocates_nothing);
     suite_add_tcase(suite, tests);
     return suite;
