@@ -97,6 +97,20 @@ static json_t *tokenizer_json(const mlm_tokenizer *tokenizer)
         "WordPiece", "prefix", "##", "cleanup", 1, "model", model(tokenizer));
 }
 
+/* The object, or NULL where it lacks one of the five names: json_pack's "s*" leaves out what there is no
+   memory for, as what is NULL. */
+static json_t *with_all_names(const mlm_tokenizer *tokenizer, json_t *object)
+{
+    static const char *const members[MLM__SPECIAL_COUNT] = {
+        "pad_token", "unk_token", "cls_token", "sep_token", "mask_token"};
+    for (int32_t i = 0; object && i < MLM__SPECIAL_COUNT; i++)
+        if (added_name(tokenizer, i) && !json_object_get(object, members[i])) {
+            json_decref(object);
+            return NULL;
+        }
+    return object;
+}
+
 /* transformers makes its BertTokenizer anew from a few options; where others differ from its
    defaults, another class takes tokenizer.json as it is. */
 static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
@@ -111,6 +125,7 @@ static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
         strip_accents(tokenizer), "tokenize_chinese_chars", options->handle_chinese_chars,
         "tokenizer_class", usual ? "BertTokenizer" : "PreTrainedTokenizerFast", "unk_token",
         added_name(tokenizer, MLM_TOKEN_UNK));
+    root = with_all_names(tokenizer, root);
     int failed = 0;
     if (root && options->profile == MLM_PROFILE_GOOGLE)
         failed |= json_object_set_new(root, "mlm_profile", json_string("google"));
@@ -125,10 +140,11 @@ static json_t *tokenizer_config(const mlm_tokenizer *tokenizer)
 
 static json_t *special_tokens_map(const mlm_tokenizer *tokenizer)
 {
-    return json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}", "cls_token",
+    json_t *root = json_pack("{s:s*, s:s*, s:s*, s:s*, s:s*}", "cls_token",
         added_name(tokenizer, MLM_TOKEN_CLS), "mask_token", added_name(tokenizer, MLM_TOKEN_MASK),
         "pad_token", added_name(tokenizer, MLM_TOKEN_PAD), "sep_token",
         added_name(tokenizer, MLM_TOKEN_SEP), "unk_token", added_name(tokenizer, MLM_TOKEN_UNK));
+    return with_all_names(tokenizer, root);
 }
 
 static mlm_status write_json(mlm__directory *directory, const char *name, json_t *root)
