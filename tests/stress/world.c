@@ -596,6 +596,11 @@ static mlm_status trainer_save(world *w)
     return mlm_trainer_save(w->trainer, w->target);
 }
 
+static mlm_status trainer_go_back(world *w)
+{
+    return mlm_trainer_go_back(w->trainer, w->target, 0.5);
+}
+
 static mlm_status trainer_get_gradient(world *w)
 {
     return mlm_trainer_get_gradient(w->trainer, 3, &w->tensor);
@@ -715,6 +720,7 @@ const world_call world_calls[] = {
     CALL(trainer_save),
     {"mlm_trainer_save", "attached", trainer_save, prepare_attached},
     {"mlm_trainer_save", "again", trainer_save, prepare_saved},
+    PREPARED(trainer_go_back, prepare_saved),
     PREPARED(trainer_get_gradient, prepare_updated),
     CALL(trainer_set_allreduce),
     CALL(trainer_free),
