@@ -1,6 +1,6 @@
 /* A checkpoint of which one file is any bytes. The first byte says which: 0 trainer.json, 1
-   config.json, 2 model.safetensors, 3 optimizer.safetensors; + 4: trainer.json has the size and the
-   hash of the new file, so that it is read. */
+   config.json, 2 model.safetensors, 3 optimizer.safetensors; + 4: trainer.json has the sizes and
+   hashes of the others and its own, so that they are read. */
 #include <jansson.h>
 #include <string.h>
 
@@ -8,6 +8,9 @@
 #include "fuzz/models.h"
 
 enum { TRAINER, CONFIG, MODEL, OPTIMIZER, FILES, MENDED = 4 };
+
+/* Bytes of the last member of trainer.json and the line after it. */
+enum { SEAL = 81 };
 
 /* The buffer for hashing is a megabyte. */
 enum { FIXED = 5 << 18, A_BYTE = FUZZ_JSON_BYTE };
@@ -62,16 +65,37 @@ const fuzz_seed *fuzz_seeds(size_t *count)
     return list.seeds;
 }
 
-/* Writes a trainer.json that has the size and hash of other bytes. */
-static void mend(int32_t file, const uint8_t *data, size_t size)
+static void hash(const void *data, size_t size, char hex[65])
 {
     mlm__sha256 sha;
     uint8_t digest[32];
-    char hex[65];
     mlm__sha256_init(&sha);
     mlm__sha256_update(&sha, data, size);
     mlm__sha256_final(&sha, digest);
     mlm__sha256_hex(digest, hex);
+}
+
+/* Writes trainer.json with the hash of what is before its last member (docs/checkpoints.md). */
+static void write_record(const void *text, size_t size)
+{
+    char hex[65];
+    hash(text, size, hex);
+    FILE *file = fopen(path_of("changed", TRAINER), "wb");
+    FUZZ_CHECK(file && fwrite(text, 1, size, file) == size);
+    FUZZ_CHECK(fprintf(file, "  \"sha256\": \"%s\"\n}\n", hex) == SEAL);
+    FUZZ_CHECK(fclose(file) == 0);
+}
+
+/* Writes a trainer.json that has the size and hash of other bytes, or is these bytes up to its last
+   member. */
+static void mend(int32_t file, const uint8_t *data, size_t size)
+{
+    char hex[65];
+    if (file == TRAINER) {
+        write_record(data, size < SEAL ? size : size - SEAL);
+        return;
+    }
+    hash(data, size, hex);
     json_t *root = json_loadb(whole[TRAINER], sizes[TRAINER], 0, NULL), *entry;
     size_t index;
     json_array_foreach (json_object_get(root, "files"), index, entry) {
@@ -80,7 +104,12 @@ static void mend(int32_t file, const uint8_t *data, size_t size)
         json_object_set_new(entry, "size", json_integer((json_int_t)size));
         json_object_set_new(entry, "sha256", json_string(hex));
     }
-    FUZZ_CHECK(json_dump_file(root, path_of("changed", TRAINER), 0) == 0);
+    json_object_del(root, "sha256");
+    static char text[1 << 16];
+    size_t length = json_dumpb(root, text, sizeof text, JSON_INDENT(2));
+    FUZZ_CHECK(length > 2 && length <= sizeof text);
+    memcpy(text + length - 2, ",\n", 2);
+    write_record(text, length);
     json_decref(root);
 }
 
@@ -104,7 +133,7 @@ static void change(int32_t file, bool mended, const uint8_t *data, size_t size)
         else
             fuzz_write(path_of("changed", i), whole[i], sizes[i]);
     }
-    if (mended && file != TRAINER)
+    if (mended)
         mend(file, data, size);
 }
 
