@@ -1,5 +1,4 @@
 /* Handles on several threads of a host at once, and a system that gives no threads. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -133,15 +132,19 @@ END_TEST
 
 static atomic_int threads_left = 1 << 20;
 
-/* In place of the C library's: the system gives so many threads and no more. */
-int pthread_create(
-    pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+/* What the linker's --wrap makes of pthread_create: the system gives so many threads and no more. */
+typedef void *thread_fn(void *argument);
+int __real_pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, thread_fn *start, void *argument);
+int __wrap_pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, thread_fn *start, void *argument);
+
+int __wrap_pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, thread_fn *start, void *argument)
 {
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
     if (atomic_fetch_sub(&threads_left, 1) <= 0)
         return EAGAIN;
-    return real(thread, attributes, start, argument);
+    return __real_pthread_create(thread, attributes, start, argument);
 }
 
 START_TEST(fewer_threads_are_the_same_bytes)
