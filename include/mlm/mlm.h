@@ -281,9 +281,13 @@ typedef struct mlm_corpus_options {
     int64_t epochs;          /* passes before MLM_END; 0 = endless; default 0     */
     uint64_t seed;           /* order of the sequences, pairs; default 0          */
     double short_seq_prob;   /* PAIRS: share of shorter sequences; default 0.1    */
-    const char *cache;       /* file for the tokens; NULL = in memory, 2 or 4 bytes each */
+    const char *cache;       /* file that keeps the tokens for the next time, checked  */
+                             /* against text and tokenizer by hash; or a directory for */
+                             /* a nameless file, if they are many; NULL = in memory    */
     const void *reserved1;
 } mlm_corpus_options;
+
+enum { MLM_LENGTH_BINS = 16 };
 
 /* What a corpus holds, over all ranks, one epoch. */
 typedef struct mlm_corpus_info {
@@ -293,6 +297,9 @@ typedef struct mlm_corpus_info {
     int64_t unknown_tokens, truncated_tokens, duplicate_lines, invalid_bytes;
     double unigram_entropy;  /* nats: the loss of guessing by frequency, over the */
                              /* tokens that may be masked                         */
+    /* How many have 2^i to 2^(i+1)-1 tokens, the last one also more. */
+    int64_t sentence_lengths[MLM_LENGTH_BINS];
+    int64_t sequence_lengths[MLM_LENGTH_BINS]; /* with [CLS] and [SEP]             */
 } mlm_corpus_info;
 
 MLM_API void mlm_corpus_options_init(mlm_corpus_options *options, size_t size);

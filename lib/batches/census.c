@@ -7,13 +7,18 @@
 #include "base/error.h"
 #include "base/fpmode.h"
 #include "base/memory.h"
+#include "base/runtime.h"
+#include "files/xxh64.h"
 #include "tokens/tokenizer.h"
 
-enum { FIRST_SLOTS = 1 << 10 };
+enum { FIRST_SLOTS = 1 << 10, SOME_HASHES = 1 << 12 };
 
-mlm_status mlm__census_init(mlm_runtime *runtime, int32_t V, mlm__census *census)
+mlm_status mlm__census_init(
+    mlm_runtime *runtime, int32_t V, const char *directory, size_t most_slots, mlm__census *census)
 {
-    *census = (mlm__census){.runtime = runtime, .V = V, .slots = FIRST_SLOTS};
+    *census =
+        (mlm__census){.runtime = runtime, .V = V, .slots = FIRST_SLOTS, .most_slots = most_slots};
+    mlm__records_init(runtime, sizeof *census->seen, directory, &census->waiting);
     census->counts = mlm__alloc_zero(runtime, (size_t)V, sizeof *census->counts);
     census->seen = mlm__alloc_zero(runtime, census->slots, sizeof *census->seen);
     if (census->counts && census->seen)
@@ -26,26 +31,16 @@ void mlm__census_clear(mlm__census *census)
 {
     mlm__free(census->runtime, census->counts);
     mlm__free(census->runtime, census->seen);
+    mlm__records_clear(&census->waiting);
     *census = (mlm__census){0};
 }
 
-/* MurmurHash3's finisher (Appleby): a bijection that spreads every bit over all. */
-static uint64_t spread(uint64_t x)
+uint64_t mlm__census_hash(const char *line, size_t length)
 {
-    x = (x ^ x >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
-    x = (x ^ x >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
-    return x ^ x >> 33;
-}
-
-/* Never 0. That two of n distinct lines fall together has a probability of about n^2 / 2^65. */
-static uint64_t hash_line(const char *line, size_t length)
-{
-    uint64_t hash = length;
-    for (size_t i = 0; i < length; i += sizeof hash) {
-        uint64_t word = 0;
-        memcpy(&word, line + i, length - i < sizeof word ? length - i : sizeof word);
-        hash = spread(hash ^ word);
-    }
+    mlm__xxh64 xxh;
+    mlm__xxh64_init(&xxh);
+    mlm__xxh64_update(&xxh, line, length);
+    uint64_t hash = mlm__xxh64_digest(&xxh);
     return hash ? hash : 1;
 }
 
@@ -73,21 +68,89 @@ static mlm_status widen(mlm__census *census)
     return MLM_OK;
 }
 
-mlm_status mlm__census_add(
-    mlm__census *census, const char *line, size_t length, const int32_t *ids, size_t count)
+static bool is_full(const mlm__census *census)
 {
-    if (census->used >= census->slots / 4 * 3)
+    return census->used >= census->slots / 4 * 3;
+}
+
+mlm_status mlm__census_add_line(mlm__census *census, uint64_t hash)
+{
+    if (is_full(census) && census->slots < census->most_slots)
         MLM__TRY(widen(census));
-    uint64_t hash = hash_line(line, length);
     uint64_t *slot = find(census->seen, census->slots, hash);
     if (*slot)
         census->duplicate_lines++;
+    else if (is_full(census))
+        return mlm__records_append(&census->waiting, &hash, 1);
     else
         census->used++;
     *slot = hash;
+    return MLM_OK;
+}
+
+void mlm__census_add_tokens(mlm__census *census, const int32_t *ids, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         census->counts[ids[i]]++;
+}
+
+/* Counts the duplicates among those that wait and are in [low,high]; *fit is false if they are too
+   many for the table. */
+static mlm_status count_range(
+    mlm__census *census, uint64_t low, uint64_t high, bool *fit, int64_t *duplicates)
+{
+    uint64_t hashes[SOME_HASHES];
+    int64_t waiting = census->waiting.count;
+    *fit = true;
+    *duplicates = 0;
+    memset(census->seen, 0, census->slots * sizeof *census->seen);
+    census->used = 0;
+    for (int64_t begin = 0; begin < waiting; begin += SOME_HASHES) {
+        size_t count = waiting - begin < SOME_HASHES ? (size_t)(waiting - begin) : SOME_HASHES;
+        MLM__TRY(mlm__records_read(&census->waiting, begin, count, hashes));
+        for (size_t i = 0; i < count; i++) {
+            if (hashes[i] < low || hashes[i] > high)
+                continue;
+            uint64_t *slot = find(census->seen, census->slots, hashes[i]);
+            *duplicates += *slot != 0;
+            census->used += *slot == 0;
+            *slot = hashes[i];
+            if (is_full(census)) {
+                *fit = false;
+                return MLM_OK;
+            }
+        }
+        if (!mlm__progress(census->runtime, "counting duplicate lines", 0, 0))
+            return mlm__error(
+                MLM_STOPPED, "counting duplicate lines was stopped by the progress callback");
+    }
     return MLM_OK;
+}
+
+/* A range of hashes after the other, each with about half a table of them. */
+mlm_status mlm__census_finish(mlm__census *census)
+{
+    if (census->waiting.count == 0)
+        return MLM_OK;
+    MLM__TRY(mlm__records_finish(&census->waiting));
+    uint64_t passes = 2 * (uint64_t)census->waiting.count / census->slots + 1;
+    const uint64_t usual = UINT64_MAX / passes;
+    uint64_t low = 0, span = usual;
+    for (;;) {
+        uint64_t high = span < UINT64_MAX - low ? low + span : UINT64_MAX;
+        bool fit;
+        int64_t duplicates;
+        MLM__TRY(count_range(census, low, high, &fit, &duplicates));
+        if (!fit) {
+            span /= 2;
+            continue;
+        }
+        census->duplicate_lines += duplicates;
+        if (high == UINT64_MAX)
+            return MLM_OK;
+        low = high + 1;
+        span = span < usual / 2 ? 2 * span + 1 : usual;
+    }
 }
 
 double mlm__census_entropy(const mlm__census *census, const uint8_t *flags)

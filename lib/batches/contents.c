@@ -5,167 +5,159 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/runtime.h"
-#include "batches/census.h"
-#include "files/sha256.h"
 #include "tokens/tokenizer.h"
 
-/* Reading in progress. */
-struct reading {
+enum { SOME_LINES = 1024, SOME_TOKENS = 1 << 16, SOME_RECORDS = 256 };
+
+/* Packing in progress. */
+struct packer {
     mlm_runtime *runtime;
-    const mlm_tokenizer *tokenizer;
     const mlm_corpus_options *options;
-    mlm__lines *lines;
     mlm__contents *contents;
-    mlm__census census;
-    int32_t *offsets, *ids; /* of the tokens of a block of lines */
-    size_t offset_capacity, id_capacity;
-    bool in_document; /* it has a token */
+    int32_t *ids; /* of some lines */
+    size_t capacity;
+    int64_t tokens; /* packed so far */
 };
 
-/* Most texts have fewer tokens than half their bytes; where not, the tokenizer says the need. */
-static mlm_status encode(struct reading *reading)
+/* The bin of a length: floor(log2 length), or the last. */
+static size_t bin_of(size_t length)
 {
-    const mlm__lines *lines = reading->lines;
-    size_t size = 0, count = 0;
-    for (size_t i = 0; i < lines->count; i++)
-        size += lines->length[i];
-    MLM__TRY(mlm__grow(reading->runtime, &reading->offsets, &reading->offset_capacity,
-        lines->count + 1, sizeof *reading->offsets));
-    MLM__TRY(mlm__grow(reading->runtime, &reading->ids, &reading->id_capacity, size / 2 + 1,
-        sizeof *reading->ids));
-    mlm_encode_options options;
-    mlm_encode_options_init(&options, sizeof options);
-    options.add_special_tokens = 0;
-    mlm_status status = mlm_tokenizer_encode_batch(reading->tokenizer, lines->text, lines->length,
-        (int32_t)lines->count, &options, reading->offsets, reading->ids, NULL, reading->id_capacity,
-        &count);
-    if (status != MLM_ERR_CAPACITY)
-        return status;
-    MLM__TRY(mlm__grow(
-        reading->runtime, &reading->ids, &reading->id_capacity, count, sizeof *reading->ids));
-    return mlm_tokenizer_encode_batch(reading->tokenizer, lines->text, lines->length,
-        (int32_t)lines->count, &options, reading->offsets, reading->ids, NULL, reading->id_capacity,
-        &count);
+    size_t bin = 0;
+    while (length >>= 1)
+        bin++;
+    return bin < MLM_LENGTH_BINS ? bin : MLM_LENGTH_BINS - 1;
 }
 
-static bool is_blank(const char *line, size_t length)
+static mlm_status add_line(struct packer *packer, uint32_t line, const int32_t *ids)
 {
-    for (size_t i = 0; i < length; i++)
-        if (!strchr(" \t\r\v\f", line[i]))
-            return false;
-    return true;
+    mlm__contents *contents = packer->contents;
+    size_t count = mlm__store_line_count(line);
+    bool begins = mlm__store_line_begins(line) || packer->options->input == MLM_INPUT_LINES;
+    contents->info.documents += begins;
+    contents->info.sentence_lengths[bin_of(count)]++;
+    if (packer->options->packing == MLM_PACK_PAIRS)
+        return mlm__pairs_add(&contents->pairs, count, begins);
+    if (begins)
+        mlm__packing_end_document(&contents->packing);
+    return mlm__packing_add(&contents->packing, ids, count);
 }
 
-static void end_document(struct reading *reading)
+/* Pairs are cut by lengths alone, and need no tokens. */
+static mlm_status add_lines(
+    struct packer *packer, const uint32_t *lines, size_t count, size_t tokens)
 {
-    mlm__packing_end_document(&reading->contents->packing);
-    reading->contents->info.documents += reading->in_document;
-    reading->in_document = false;
-}
-
-static mlm_status add_line(struct reading *reading, size_t line)
-{
-    const mlm__lines *lines = reading->lines;
-    mlm__contents *contents = reading->contents;
-    const int32_t *ids = reading->ids + reading->offsets[line];
-    size_t count = (size_t)(reading->offsets[line + 1] - reading->offsets[line]);
-    if (lines->begins_file[line] || reading->options->input == MLM_INPUT_LINES ||
-        is_blank(lines->text[line], lines->length[line]))
-        end_document(reading);
-    if (count == 0)
-        return MLM_OK;
-    MLM__TRY(mlm__store_append(&contents->store, ids, count));
-    if (reading->options->packing == MLM_PACK_PAIRS)
-        MLM__TRY(mlm__pairs_add(&contents->pairs, count, !reading->in_document));
-    else
-        MLM__TRY(mlm__packing_add(&contents->packing, ids, count));
-    reading->in_document = true;
-    contents->info.sentences++;
-    return mlm__census_add(&reading->census, lines->text[line], lines->length[line], ids, count);
-}
-
-static mlm_status read_lines(struct reading *reading)
-{
-    mlm_status status;
-    while ((status = mlm__lines_next(reading->lines)) == MLM_OK) {
-        MLM__TRY(encode(reading));
-        for (size_t i = 0; i < reading->lines->count; i++)
-            MLM__TRY(add_line(reading, i));
+    if (packer->options->packing != MLM_PACK_PAIRS) {
+        MLM__TRY(mlm__grow(
+            packer->runtime, &packer->ids, &packer->capacity, tokens, sizeof *packer->ids));
+        MLM__TRY(mlm__store_get(&packer->contents->store, packer->tokens, tokens, packer->ids));
     }
-    if (status != MLM_END)
-        return status;
-    end_document(reading);
-    if (reading->contents->store.count == 0)
-        return mlm__lines_no_text(reading->lines);
-    return reading->options->packing == MLM_PACK_PAIRS
-               ? mlm__pairs_cut(&reading->contents->pairs)
-               : mlm__packing_finish(&reading->contents->packing);
-}
-
-static mlm_status hash(mlm_runtime *runtime, mlm__contents *contents)
-{
-    const mlm__store *store = &contents->store;
-    mlm__sha256 sha;
-    mlm__sha256_init(&sha);
-    size_t count;
-    for (int64_t begin = 0; begin < store->count; begin += (int64_t)count) {
-        const void *run = mlm__store_run(store, begin, &count);
-        mlm__sha256_update(&sha, run, count * store->width);
-        if (!mlm__progress(runtime, "hashing tokens", begin + (int64_t)count, store->count))
-            return mlm__error(MLM_STOPPED, "hashing tokens was stopped by the progress callback");
+    const int32_t *ids = packer->ids;
+    for (size_t i = 0; i < count; i++) {
+        MLM__TRY(add_line(packer, lines[i], ids));
+        if (ids)
+            ids += mlm__store_line_count(lines[i]);
     }
-    const mlm__packing *packing = &contents->packing;
-    const mlm__pairs *pairs = &contents->pairs;
-    if (pairs->count > 0)
-        mlm__sha256_update(&sha, pairs->list, pairs->count * sizeof *pairs->list);
-    else
-        mlm__sha256_update(&sha, packing->starts, packing->count * sizeof *packing->starts);
-    uint8_t digest[32];
-    mlm__sha256_final(&sha, digest);
-    mlm__sha256_hex(digest, contents->sha256);
+    packer->tokens += (int64_t)tokens;
     return MLM_OK;
 }
 
-static void count_up(const struct reading *reading)
+/* As many lines as have SOME_TOKENS, at least one. */
+static size_t choose_lines(const uint32_t *lines, size_t count, size_t *tokens)
 {
-    mlm_corpus_info *info = &reading->contents->info;
-    int32_t unknown = mlm_tokenizer_special(reading->tokenizer, MLM_TOKEN_UNK);
-    info->struct_size = sizeof *info;
-    info->bytes = reading->lines->bytes;
-    info->invalid_bytes = reading->lines->invalid_bytes;
-    info->sequences = (int64_t)(reading->contents->packing.count + reading->contents->pairs.count);
-    info->truncated_tokens = reading->contents->pairs.unused;
-    info->tokens = reading->contents->store.count;
-    info->unknown_tokens = unknown < 0 ? 0 : reading->census.counts[unknown];
-    info->duplicate_lines = reading->census.duplicate_lines;
-    info->unigram_entropy =
-        mlm__census_entropy(&reading->census, mlm__tokenizer_flags(reading->tokenizer));
+    size_t chosen = 0;
+    *tokens = 0;
+    do
+        *tokens += mlm__store_line_count(lines[chosen++]);
+    while (chosen < count && *tokens + mlm__store_line_count(lines[chosen]) <= SOME_TOKENS);
+    return chosen;
 }
 
-mlm_status mlm__contents_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
-    const mlm_corpus_options *options, mlm__lines *lines, mlm__contents *contents)
+static mlm_status pack_lines(struct packer *packer)
 {
-    int32_t V = mlm_tokenizer_vocab_size(tokenizer);
-    struct reading reading = {.runtime = runtime,
-        .tokenizer = tokenizer,
-        .options = options,
-        .lines = lines,
-        .contents = contents};
-    memset(contents, 0, sizeof *contents);
-    MLM__TRY(mlm__census_init(runtime, V, &reading.census));
-    mlm__store_init(runtime, V, &contents->store);
-    mlm__packing_init(runtime, options, mlm__tokenizer_flags(tokenizer), &contents->packing);
-    mlm__pairs_init(runtime, options, &contents->pairs);
-    mlm_status status = read_lines(&reading);
+    mlm__contents *contents = packer->contents;
+    mlm__records *all = &contents->store.lines;
+    uint32_t lines[SOME_LINES];
+    for (int64_t begin = 0; begin < all->count;) {
+        int64_t rest = all->count - begin;
+        size_t count = rest < SOME_LINES ? (size_t)rest : SOME_LINES, tokens;
+        MLM__TRY(mlm__records_read(all, begin, count, lines));
+        count = choose_lines(lines, count, &tokens);
+        MLM__TRY(add_lines(packer, lines, count, tokens));
+        begin += (int64_t)count;
+        if (!mlm__progress(packer->runtime, "packing", begin, all->count))
+            return mlm__error(MLM_STOPPED, "packing was stopped by the progress callback");
+    }
+    contents->info.sentences = all->count;
+    mlm__records_clear(all);
+    return packer->options->packing == MLM_PACK_PAIRS ? mlm__pairs_cut(&contents->pairs)
+                                                      : mlm__packing_finish(&contents->packing);
+}
+
+static void count_sequence(mlm_corpus_info *info, size_t length)
+{
+    info->sequence_lengths[bin_of(length)]++;
+}
+
+/* Hashes where the sequences are and counts how long. */
+static mlm_status look_at_sequences(mlm__contents *contents)
+{
+    mlm__xxh64 hash = contents->store.token_hash;
+    int64_t count = contents->packing.count;
+    int64_t starts[SOME_RECORDS + 1];
+    for (int64_t begin = 0; begin < count; begin += SOME_RECORDS) {
+        size_t some = count - begin < SOME_RECORDS ? (size_t)(count - begin) : SOME_RECORDS;
+        MLM__TRY(mlm__records_read(&contents->packing.starts, begin, some + 1, starts));
+        mlm__xxh64_update(&hash, starts, some * sizeof *starts);
+        for (size_t i = 0; i < some; i++)
+            count_sequence(&contents->info, (size_t)(starts[i + 1] - starts[i]) + 2);
+    }
+    contents->info.sequences = count;
+    contents->hash = mlm__xxh64_digest(&hash);
+    return MLM_OK;
+}
+
+static mlm_status look_at_pairs(mlm__contents *contents)
+{
+    mlm__xxh64 hash = contents->store.token_hash;
+    int64_t count = contents->pairs.list.count;
+    mlm__pair pairs[SOME_RECORDS];
+    for (int64_t begin = 0; begin < count; begin += SOME_RECORDS) {
+        size_t some = count - begin < SOME_RECORDS ? (size_t)(count - begin) : SOME_RECORDS;
+        MLM__TRY(mlm__records_read(&contents->pairs.list, begin, some, pairs));
+        mlm__xxh64_update(&hash, pairs, some * sizeof *pairs);
+        for (size_t i = 0; i < some; i++) {
+            int32_t b = pairs[i].b_length < 0 ? -pairs[i].b_length : pairs[i].b_length;
+            count_sequence(&contents->info, (size_t)(pairs[i].a_length + b) + 3);
+        }
+    }
+    contents->info.sequences = count;
+    contents->info.truncated_tokens = contents->pairs.unused;
+    contents->hash = mlm__xxh64_digest(&hash);
+    return MLM_OK;
+}
+
+mlm_status mlm__contents_pack(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
+    const mlm_corpus_options *options, const char *directory, mlm__contents *contents)
+{
+    const mlm__store_counts *counts = &contents->store.counts;
+    contents->info = (mlm_corpus_info){.struct_size = sizeof contents->info,
+        .bytes = counts->bytes,
+        .tokens = contents->store.tokens.count,
+        .unknown_tokens = counts->unknown_tokens,
+        .duplicate_lines = counts->duplicate_lines,
+        .invalid_bytes = counts->invalid_bytes,
+        .unigram_entropy = counts->unigram_entropy};
+    mlm__packing_init(
+        runtime, options, mlm__tokenizer_flags(tokenizer), directory, &contents->packing);
+    mlm__pairs_init(runtime, options, directory, &contents->pairs);
+    struct packer packer = {.runtime = runtime, .options = options, .contents = contents};
+    mlm_status status = pack_lines(&packer);
+    mlm__free(runtime, packer.ids);
     if (status == MLM_OK)
-        status = hash(runtime, contents);
-    if (status == MLM_OK)
-        count_up(&reading);
-    else
+        status = options->packing == MLM_PACK_PAIRS ? look_at_pairs(contents)
+                                                    : look_at_sequences(contents);
+    if (status != MLM_OK)
         mlm__contents_clear(contents);
-    mlm__census_clear(&reading.census);
-    mlm__free(runtime, reading.offsets);
-    mlm__free(runtime, reading.ids);
     return status;
 }
 

@@ -1,6 +1,8 @@
 #include "batches/corpus.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -9,6 +11,7 @@
 #include "base/runtime.h"
 #include "batches/contents.h"
 #include "batches/order.h"
+#include "batches/source.h"
 #include "files/json.h"
 #include "tokens/tokenizer.h"
 
@@ -91,8 +94,8 @@ static mlm_status check_options(const mlm_corpus_options *options)
             options->T);
     if (options->packing == MLM_PACK_PAIRS)
         MLM__TRY(check_pairs(options));
-    if (options->cache)
-        return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_corpus_options: cache is not in this version");
+    if (options->cache && !*options->cache)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_options: cache is an empty path");
     if (options->reserved0 || options->reserved1)
         return mlm__error(MLM_ERR_UNSUPPORTED, "mlm_corpus_options: a reserved member is set");
     return MLM_OK;
@@ -116,29 +119,30 @@ static mlm_status find_end(mlm_corpus *corpus)
     return MLM_OK;
 }
 
-/* Where the text comes from: read, or paths when that is NULL. */
-struct source {
-    const char *const *paths;
-    size_t path_count;
-    mlm_read_fn read;
-    void *user;
-};
-
-static mlm_status read_contents(mlm_corpus *corpus, const struct source *source)
+static mlm_status read_contents(mlm_corpus *corpus, const mlm__source *source)
 {
-    mlm__lines lines;
-    if (source->read)
-        MLM__TRY(mlm__lines_read(corpus->runtime, source->read, source->user, &lines));
-    else
-        MLM__TRY(mlm__lines_open(corpus->runtime, source->paths, source->path_count, &lines));
-    mlm_status status = mlm__contents_read(
-        corpus->runtime, corpus->tokenizer, &corpus->options, &lines, &corpus->contents);
-    mlm__lines_close(&lines);
+    mlm_runtime *runtime = corpus->runtime;
+    mlm__contents *contents = &corpus->contents;
+    const char *cache = corpus->options.cache;
+    char *directory = NULL; /* of temporary files */
+    if (cache) {
+        directory = mlm__path_is_directory(cache) ? mlm__copy_text(runtime, cache, strlen(cache))
+                                                  : mlm__path_parent(runtime, cache);
+        if (!directory)
+            return MLM_ERR_MEMORY;
+    }
+    mlm_status status =
+        mlm__source_open(runtime, corpus->tokenizer, source, cache, &contents->store);
+    if (status == MLM_OK)
+        status =
+            mlm__contents_pack(runtime, corpus->tokenizer, &corpus->options, directory, contents);
+    mlm__free(runtime, directory);
+    corpus->options.cache = NULL; /* the caller's */
     return status;
 }
 
 static mlm_status create(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
-    const struct source *source, const mlm_corpus_options *given, mlm_corpus **out)
+    const mlm__source *source, const mlm_corpus_options *given, mlm_corpus **out)
 {
     mlm_corpus_options options;
     MLM__TRY(mlm__struct_read(
@@ -180,7 +184,7 @@ mlm_status mlm_corpus_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     for (size_t i = 0; i < path_count; i++)
         if (!paths[i])
             return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_open: paths[%zu] is NULL", i);
-    struct source source = {.paths = paths, .path_count = path_count};
+    mlm__source source = {.paths = paths, .path_count = path_count};
     return create(runtime, tokenizer, &source, options, out);
 }
 
@@ -194,7 +198,7 @@ mlm_status mlm_corpus_read(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_read: tokenizer is NULL");
     if (!read)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_corpus_read: read is NULL");
-    struct source source = {.read = read, .user = user};
+    mlm__source source = {.read = read, .user = user};
     return create(runtime, tokenizer, &source, options, out);
 }
 
@@ -231,23 +235,27 @@ mlm_status mlm_corpus_get_info(const mlm_corpus *corpus, mlm_corpus_info *out)
 /* These add a sequence of the epoch to the batch behind the first filled tokens. */
 static mlm_status add_run(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
 {
-    const int64_t *start = &corpus->contents.packing.starts[sequence];
-    size_t count = (size_t)(start[1] - start[0]), need = (size_t)*filled + count + 2;
+    int64_t begin;
+    size_t count;
+    MLM__TRY(mlm__packing_get(&corpus->contents.packing, sequence, &begin, &count));
+    size_t need = (size_t)*filled + count + 2;
     if (need > corpus->id_capacity)
         MLM__TRY(mlm__grow(
             corpus->runtime, &corpus->ids, &corpus->id_capacity, need, sizeof *corpus->ids));
     int32_t *ids = corpus->ids + *filled;
     ids[0] = corpus->cls;
-    mlm__store_get(&corpus->contents.store, start[0], count, ids + 1);
+    MLM__TRY(mlm__store_get(&corpus->contents.store, begin, count, ids + 1));
     ids[count + 1] = corpus->sep;
     *filled = (int32_t)need;
     return MLM_OK;
 }
 
-static mlm_status add_pair(mlm_corpus *corpus, int64_t sequence, int32_t *filled)
+static mlm_status add_pair(
+    mlm_corpus *corpus, int64_t sequence, int32_t *filled, int32_t *sentence_label)
 {
-    const mlm__pair *pair = &corpus->contents.pairs.list[sequence];
-    int32_t a = pair->a_length, b = pair->b_length < 0 ? -pair->b_length : pair->b_length;
+    mlm__pair pair;
+    MLM__TRY(mlm__records_read(&corpus->contents.pairs.list, sequence, 1, &pair));
+    int32_t a = pair.a_length, b = pair.b_length < 0 ? -pair.b_length : pair.b_length;
     size_t need = (size_t)(*filled + a + b + 3);
     if (need > corpus->id_capacity)
         MLM__TRY(mlm__grow(
@@ -257,12 +265,13 @@ static mlm_status add_pair(mlm_corpus *corpus, int64_t sequence, int32_t *filled
             corpus->runtime, &corpus->types, &corpus->type_capacity, need, sizeof *corpus->types));
     int32_t *ids = corpus->ids + *filled, *types = corpus->types + *filled;
     ids[0] = corpus->cls;
-    mlm__store_get(&corpus->contents.store, pair->a, (size_t)a, ids + 1);
+    MLM__TRY(mlm__store_get(&corpus->contents.store, pair.a, (size_t)a, ids + 1));
     ids[a + 1] = corpus->sep;
-    mlm__store_get(&corpus->contents.store, pair->b, (size_t)b, ids + a + 2);
+    MLM__TRY(mlm__store_get(&corpus->contents.store, pair.b, (size_t)b, ids + a + 2));
     ids[a + b + 2] = corpus->sep;
     for (int32_t i = 0; i < a + b + 3; i++)
         types[i] = i >= a + 2;
+    *sentence_label = pair.b_length < 0;
     *filled = (int32_t)need;
     return MLM_OK;
 }
@@ -294,9 +303,8 @@ static mlm_status make_batch(mlm_corpus *corpus, int64_t begin, int32_t B)
         }
         int64_t sequence = mlm__order_at(&order, position % sequences);
         int32_t filled = corpus->offsets[b];
-        MLM__TRY(pairs ? add_pair(corpus, sequence, &filled) : add_run(corpus, sequence, &filled));
-        if (pairs)
-            corpus->sentence_labels[b] = corpus->contents.pairs.list[sequence].b_length < 0;
+        MLM__TRY(pairs ? add_pair(corpus, sequence, &filled, &corpus->sentence_labels[b])
+                       : add_run(corpus, sequence, &filled));
         corpus->offsets[b + 1] = filled;
     }
     return MLM_OK;
@@ -359,11 +367,13 @@ int64_t mlm__corpus_position(const mlm_corpus *corpus)
 json_t *mlm__corpus_provenance(const mlm_corpus *corpus)
 {
     const mlm_corpus_options *options = &corpus->options;
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, corpus->contents.hash);
     json_t *object = json_pack("{s:i, s:i, s:s, s:s, s:f, s:i, s:o, s:I, s:s}", "B", options->B,
         "T", options->T, "input", input_names[options->input], "packing",
         packing_names[options->packing], "short_seq_prob", options->short_seq_prob, "ranks",
         options->ranks, "seed", mlm__json_seed(options->seed), "sequences",
-        (json_int_t)corpus->contents.info.sequences, "tokens_sha256", corpus->contents.sha256);
+        (json_int_t)corpus->contents.info.sequences, "tokens_xxh64", hash);
     if (!object)
         mlm__error(MLM_ERR_MEMORY, "no memory for what is known of the corpus");
     return object;

@@ -13,7 +13,7 @@ mlm_corpus *mlm__corpus_retain(mlm_corpus *corpus);
 int64_t mlm__corpus_position(const mlm_corpus *corpus);
 
 /* A flat object of what must be the same for a position to mean the same sequences: members of
-   the options by their names, and "tokens_sha256", the hash of the packed text. A new
+   the options by their names, and "tokens_xxh64", the hash of the packed text. A new
    reference; NULL: no memory, with this thread's error set. */
 json_t *mlm__corpus_provenance(const mlm_corpus *corpus);
 

@@ -1,33 +1,23 @@
 #include "batches/packing.h"
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "tokens/tokenizer.h"
 
 void mlm__packing_init(mlm_runtime *runtime, const mlm_corpus_options *options,
-    const uint8_t *flags, mlm__packing *packing)
+    const uint8_t *flags, const char *directory, mlm__packing *packing)
 {
-    *packing = (mlm__packing){.runtime = runtime,
-        .flags = flags,
+    *packing = (mlm__packing){.flags = flags,
         .room = options->T - 2,
         .whole = options->input == MLM_INPUT_SENTENCES,
         .alone = options->packing == MLM_PACK_ONE,
         .across = options->packing == MLM_PACK_ACROSS};
+    mlm__records_init(runtime, sizeof packing->end, directory, &packing->starts);
 }
 
 void mlm__packing_clear(mlm__packing *packing)
 {
-    mlm__free(packing->runtime, packing->starts);
-    *packing = (mlm__packing){0};
-}
-
-static mlm_status add_start(mlm__packing *packing)
-{
-    if (packing->count == packing->capacity)
-        MLM__TRY(mlm__grow(packing->runtime, &packing->starts, &packing->capacity,
-            packing->count + 1, sizeof *packing->starts));
-    packing->starts[packing->count] = packing->end;
-    return MLM_OK;
+    mlm__records_clear(&packing->starts);
+    packing->count = 0;
 }
 
 /* How many of count tokens go into the last sequence: all, or up to the last beginning of a word
@@ -50,7 +40,7 @@ mlm_status mlm__packing_add(mlm__packing *packing, const int32_t *ids, size_t co
         packing->filled = 0;
     while (count > 0) {
         if (packing->filled == 0) {
-            MLM__TRY(add_start(packing));
+            MLM__TRY(mlm__records_append(&packing->starts, &packing->end, 1));
             packing->count++;
         }
         size_t taken = cut(packing, ids, count);
@@ -70,5 +60,15 @@ void mlm__packing_end_document(mlm__packing *packing)
 
 mlm_status mlm__packing_finish(mlm__packing *packing)
 {
-    return add_start(packing);
+    MLM__TRY(mlm__records_append(&packing->starts, &packing->end, 1));
+    return mlm__records_finish(&packing->starts);
+}
+
+mlm_status mlm__packing_get(mlm__packing *packing, int64_t sequence, int64_t *begin, size_t *length)
+{
+    int64_t ends[2];
+    MLM__TRY(mlm__records_read(&packing->starts, sequence, 2, ends));
+    *begin = ends[0];
+    *length = (size_t)(ends[1] - ends[0]);
+    return MLM_OK;
 }

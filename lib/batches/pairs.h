@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/random.h"
+#include "batches/records.h"
 #include "mlm/mlm.h"
 
 /* An instance. Hashed as it is: no padding. */
@@ -19,17 +20,17 @@ typedef struct mlm__pairs {
     mlm_runtime *runtime;
     mlm__random_key key;
     double short_seq_prob;
-    int32_t room;       /* tokens of A and B together: T without [CLS] and two [SEP] */
-    int64_t tokens;     /* so far */
-    int64_t *sentences; /* [sentence_count] first tokens, and after mlm__pairs_cut NULL */
-    int64_t *documents; /* [document_count] first sentences, and after mlm__pairs_cut NULL */
-    size_t sentence_count, sentence_capacity, document_count, document_capacity;
-    mlm__pair *list; /* [count], after mlm__pairs_cut */
-    size_t count, capacity;
-    int64_t unused; /* tokens that are in no pair, after mlm__pairs_cut */
+    int32_t room;           /* tokens of A and B together: T without [CLS] and two [SEP] */
+    int64_t tokens;         /* so far */
+    mlm__records sentences; /* int64_t: first tokens; after mlm__pairs_cut empty */
+    mlm__records documents; /* int64_t: first sentences; after mlm__pairs_cut empty */
+    mlm__records list;      /* mlm__pair, after mlm__pairs_cut */
+    int64_t unused;         /* tokens that are in no pair, after mlm__pairs_cut */
 } mlm__pairs;
 
-void mlm__pairs_init(mlm_runtime *runtime, const mlm_corpus_options *options, mlm__pairs *pairs);
+/* directory as in records.h. */
+void mlm__pairs_init(mlm_runtime *runtime, const mlm_corpus_options *options, const char *directory,
+    mlm__pairs *pairs);
 /* The next sentence, of count tokens; the first of a document or not. */
 mlm_status mlm__pairs_add(mlm__pairs *pairs, size_t count, bool begins_document);
 /* After the last sentence, of which there is at least one. MLM_STOPPED. */

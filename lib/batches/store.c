@@ -3,92 +3,78 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-enum { BLOCK_TOKENS = 1 << 18 };
+enum { SOME_TOKENS = 4096 };
 
-void mlm__store_init(mlm_runtime *runtime, int32_t V, mlm__store *store)
+size_t mlm__store_width(int32_t V)
 {
-    *store = (mlm__store){
-        .runtime = runtime, .width = V <= UINT16_MAX + 1 ? sizeof(uint16_t) : sizeof(int32_t)};
+    return V <= UINT16_MAX + 1 ? sizeof(uint16_t) : sizeof(int32_t);
+}
+
+void mlm__store_init(mlm_runtime *runtime, int32_t V, const char *directory, mlm__store *store)
+{
+    *store = (mlm__store){.V = V, .cache.fd = -1};
+    mlm__records_init(runtime, mlm__store_width(V), directory, &store->tokens);
+    mlm__records_init(runtime, sizeof(uint32_t), directory, &store->lines);
+    mlm__xxh64_init(&store->token_hash);
+    mlm__xxh64_init(&store->line_hash);
 }
 
 void mlm__store_clear(mlm__store *store)
 {
-    for (size_t i = 0; i < store->block_count; i++)
-        mlm__free(store->runtime, store->blocks[i]);
-    mlm__free(store->runtime, store->blocks);
-    *store = (mlm__store){0};
+    mlm__records_clear(&store->tokens);
+    mlm__records_clear(&store->lines);
+    mlm__file_close(&store->cache);
+    *store = (mlm__store){.cache.fd = -1};
 }
 
-static mlm_status reserve(mlm__store *store, int64_t count)
+static mlm_status append_tokens(mlm__store *store, const void *tokens, size_t count)
 {
-    size_t blocks = (size_t)((count + BLOCK_TOKENS - 1) / BLOCK_TOKENS);
-    if (blocks > store->block_capacity)
-        MLM__TRY(mlm__grow(
-            store->runtime, &store->blocks, &store->block_capacity, blocks, sizeof *store->blocks));
-    while (store->block_count < blocks) {
-        char *block = mlm__alloc(store->runtime, BLOCK_TOKENS, store->width);
-        if (!block)
-            return MLM_ERR_MEMORY;
-        store->blocks[store->block_count++] = block;
-    }
-    return MLM_OK;
+    mlm__xxh64_update(&store->token_hash, tokens, count * store->tokens.width);
+    return mlm__records_append(&store->tokens, tokens, count);
 }
 
-/* The tokens of one block from begin on, at most count of them. */
-static size_t run_length(int64_t begin, size_t count)
+static mlm_status append_narrow(mlm__store *store, const int32_t *ids, size_t count)
 {
-    size_t room = BLOCK_TOKENS - (size_t)(begin % BLOCK_TOKENS);
-    return count < room ? count : room;
-}
-
-static void *place(const mlm__store *store, int64_t begin)
-{
-    return store->blocks[begin / BLOCK_TOKENS] + (size_t)(begin % BLOCK_TOKENS) * store->width;
-}
-
-mlm_status mlm__store_append(mlm__store *store, const int32_t *ids, size_t count)
-{
-    MLM__TRY(reserve(store, store->count + (int64_t)count));
+    uint16_t narrow[SOME_TOKENS];
     while (count > 0) {
-        size_t run = run_length(store->count, count);
-        if (store->width == sizeof(uint16_t)) {
-            uint16_t *to = place(store, store->count);
-            for (size_t i = 0; i < run; i++)
-                to[i] = (uint16_t)ids[i];
-        } else {
-            int32_t *to = place(store, store->count);
-            for (size_t i = 0; i < run; i++)
-                to[i] = ids[i];
-        }
-        store->count += (int64_t)run;
+        size_t run = count < SOME_TOKENS ? count : SOME_TOKENS;
+        for (size_t i = 0; i < run; i++)
+            narrow[i] = (uint16_t)ids[i];
+        MLM__TRY(append_tokens(store, narrow, run));
         ids += run;
         count -= run;
     }
     return MLM_OK;
 }
 
-void mlm__store_get(const mlm__store *store, int64_t begin, size_t count, int32_t *ids)
+mlm_status mlm__store_append(
+    mlm__store *store, const int32_t *ids, size_t count, const uint32_t *lines, size_t line_count)
 {
+    MLM__TRY(store->tokens.width == sizeof(uint16_t) ? append_narrow(store, ids, count)
+                                                     : append_tokens(store, ids, count));
+    mlm__xxh64_update(&store->line_hash, lines, line_count * sizeof *lines);
+    return mlm__records_append(&store->lines, lines, line_count);
+}
+
+mlm_status mlm__store_finish(mlm__store *store)
+{
+    MLM__TRY(mlm__records_finish(&store->tokens));
+    return mlm__records_finish(&store->lines);
+}
+
+mlm_status mlm__store_get(mlm__store *store, int64_t begin, size_t count, int32_t *ids)
+{
+    uint16_t narrow[SOME_TOKENS];
+    if (store->tokens.width == sizeof *ids)
+        return mlm__records_read(&store->tokens, begin, count, ids);
     while (count > 0) {
-        size_t run = run_length(begin, count);
-        if (store->width == sizeof(uint16_t)) {
-            const uint16_t *from = place(store, begin);
-            for (size_t i = 0; i < run; i++)
-                ids[i] = from[i];
-        } else {
-            const int32_t *from = place(store, begin);
-            for (size_t i = 0; i < run; i++)
-                ids[i] = from[i];
-        }
+        size_t run = count < SOME_TOKENS ? count : SOME_TOKENS;
+        MLM__TRY(mlm__records_read(&store->tokens, begin, run, narrow));
+        for (size_t i = 0; i < run; i++)
+            ids[i] = narrow[i];
         begin += (int64_t)run;
         ids += run;
         count -= run;
     }
-}
-
-const void *mlm__store_run(const mlm__store *store, int64_t begin, size_t *count)
-{
-    int64_t rest = store->count - begin;
-    *count = run_length(begin, rest < BLOCK_TOKENS ? (size_t)rest : BLOCK_TOKENS);
-    return place(store, begin);
+    return MLM_OK;
 }

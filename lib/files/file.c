@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,8 +13,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Linux reads at most 2 GiB - 4096 bytes at a time, macOS fails above 2 GiB. */
-enum { LARGEST_READ = 1 << 30 };
+/* Linux moves at most 2 GiB - 4096 bytes at a time, macOS fails above 2 GiB. */
+enum { LARGEST_MOVE = 1 << 30 };
 
 mlm_status mlm__file_error(const char *path, const char *what, int number)
 {
@@ -54,7 +56,7 @@ mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer
 {
     char *to = buffer;
     while (size > 0) {
-        ssize_t got = pread(file->fd, to, size < LARGEST_READ ? size : LARGEST_READ, offset);
+        ssize_t got = pread(file->fd, to, size < LARGEST_MOVE ? size : LARGEST_MOVE, offset);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -70,15 +72,18 @@ mlm_status mlm__file_read_at(const mlm__file *file, int64_t offset, void *buffer
     return MLM_OK;
 }
 
-static int append(int fd, const char *data, size_t size)
+/* At offset, or where the descriptor stands if that is negative. */
+static int write_all(int fd, int64_t offset, const char *data, size_t size)
 {
     while (size > 0) {
-        ssize_t put = write(fd, data, size);
+        size_t some = size < LARGEST_MOVE ? size : LARGEST_MOVE;
+        ssize_t put = offset < 0 ? write(fd, data, some) : pwrite(fd, data, some, offset);
         if (put < 0 && errno != EINTR)
             return errno;
         if (put > 0) {
             data += put;
             size -= (size_t)put;
+            offset += offset < 0 ? 0 : put;
         }
     }
     return 0;
@@ -90,18 +95,80 @@ static bool is_pending(int signal)
     return sigpending(&pending) == 0 && sigismember(&pending, signal) == 1;
 }
 
-int mlm__file_append(int fd, const void *data, size_t size)
+/* The same, without the signal of a process that may write no larger file. */
+static int write_quietly(int fd, int64_t offset, const void *data, size_t size)
 {
     sigset_t limit, mask;
     sigemptyset(&limit);
     sigaddset(&limit, SIGXFSZ);
     pthread_sigmask(SIG_BLOCK, &limit, &mask);
     bool hosts = is_pending(SIGXFSZ);
-    int failed = append(fd, data, size), taken;
+    int failed = write_all(fd, offset, data, size), taken;
     if (failed == EFBIG && !hosts && is_pending(SIGXFSZ))
         sigwait(&limit, &taken);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return failed;
+}
+
+int mlm__file_append(int fd, const void *data, size_t size)
+{
+    return write_quietly(fd, -1, data, size);
+}
+
+mlm_status mlm__file_write_at(mlm__file *file, int64_t offset, const void *data, size_t size)
+{
+    int failed = write_quietly(file->fd, offset, data, size);
+    if (failed != 0)
+        return mlm__file_error(file->path, "write", failed);
+    if (offset + (int64_t)size > file->size)
+        file->size = offset + (int64_t)size;
+    return MLM_OK;
+}
+
+/* Not O_TMPFILE, which not every file system and libc knows. */
+static int open_nameless(const char *directory)
+{
+    char path[PATH_MAX];
+    for (int tries = 0; tries < 100; tries++) {
+        int length =
+            snprintf(path, sizeof path, "%s/.mlm-%ld-%d", directory, (long)getpid(), tries);
+        if (length >= (int)sizeof path) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            unlink(path);
+        if (fd >= 0 || (errno != EEXIST && errno != EINTR))
+            return fd;
+    }
+    return -1;
+}
+
+mlm_status mlm__file_temporary(mlm_runtime *runtime, const char *directory, mlm__file *out)
+{
+    static const char prefix[] = "temporary file in ";
+    size_t length = strlen(directory);
+    *out = (mlm__file){.fd = -1, .runtime = runtime};
+    out->path = mlm__alloc(runtime, sizeof prefix + length, 1);
+    if (!out->path)
+        return MLM_ERR_MEMORY;
+    memcpy(out->path, prefix, sizeof prefix - 1);
+    memcpy(out->path + sizeof prefix - 1, directory, length + 1);
+    out->fd = open_nameless(directory);
+    if (out->fd >= 0)
+        return MLM_OK;
+    mlm_status status = mlm__file_error(out->path, "create", errno);
+    mlm__file_close(out);
+    return status;
+}
+
+mlm_status mlm__file_flush(const mlm__file *file)
+{
+    while (fsync(file->fd) != 0)
+        if (errno != EINTR)
+            return mlm__file_error(file->path, "flush to the disk", errno);
+    return MLM_OK;
 }
 
 void mlm__file_close(mlm__file *file)
@@ -151,6 +218,13 @@ char *mlm__path_join(mlm_runtime *runtime, const char *directory, const char *na
         memcpy(path + before + slash, name, after + 1);
     }
     return path;
+}
+
+char *mlm__path_parent(mlm_runtime *runtime, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? mlm__copy_text(runtime, path, (size_t)(slash - path) + 1)
+                 : mlm__copy_text(runtime, ".", 1);
 }
 
 bool mlm__path_is_directory(const char *path)

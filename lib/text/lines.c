@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +10,7 @@
 #include "base/memory.h"
 #include "base/runtime.h"
 #include "files/file.h"
-#include "text/utf8.h"
+#include "files/xxh64.h"
 
 /* A block keeps the threads busy for some milliseconds and fits the second-level cache. */
 enum { BLOCK_SIZE = 1 << 20, BLOCK_LINES = 1 << 15 };
@@ -30,7 +29,9 @@ struct mlm__line_reader {
     bool exhausted;          /* all is in the buffer */
     int64_t file_bytes;      /* read from the file */
     int64_t file_size;       /* when it was opened; 0: not a regular file */
+    bool once;               /* it cannot be read again */
     int64_t total;           /* bytes of all files; 0: unknown */
+    mlm__xxh64 hash;         /* of all that was read, and each file's size behind it */
     char *buffer;
     size_t capacity;
     /* buffer: [0,begin) lines given, [begin,scanned) without a line end, [scanned,end) unseen */
@@ -40,7 +41,6 @@ struct mlm__line_reader {
 /* Adds up the sizes of the files and finds the missing ones before hours are spent on the rest. */
 static mlm_status look_at_files(struct mlm__line_reader *reader)
 {
-    bool known = true;
     for (size_t i = 0; i < reader->path_count; i++) {
         struct stat status;
         const char *path = reader->paths[i];
@@ -48,10 +48,10 @@ static mlm_status look_at_files(struct mlm__line_reader *reader)
             return mlm__file_error(path, "open", errno);
         if (S_ISDIR(status.st_mode))
             return mlm__error(MLM_ERR_IO, "%s: is a directory, not a text file", path);
-        known = known && S_ISREG(status.st_mode);
+        reader->once = reader->once || !S_ISREG(status.st_mode);
         reader->total += status.st_size;
     }
-    if (!known)
+    if (reader->once)
         reader->total = 0;
     return MLM_OK;
 }
@@ -66,6 +66,7 @@ static mlm_status make_reader(mlm_runtime *runtime, mlm__lines *lines)
     reader->runtime = runtime;
     reader->fd = -1;
     reader->name = "text";
+    mlm__xxh64_init(&reader->hash);
     lines->text = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->text);
     lines->length = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->length);
     lines->begins_file = mlm__alloc(runtime, BLOCK_LINES, sizeof *lines->begins_file);
@@ -95,6 +96,7 @@ mlm_status mlm__lines_read(mlm_runtime *runtime, mlm_read_fn read, void *user, m
     lines->reader->read = read;
     lines->reader->user = user;
     lines->reader->file_begins = true;
+    lines->reader->once = true;
     return MLM_OK;
 }
 
@@ -124,29 +126,6 @@ void mlm__lines_close(mlm__lines *lines)
     memset(lines, 0, sizeof *lines);
 }
 
-/* Whether the next eight bytes are ASCII. */
-static bool is_ascii(const uint8_t *at, const uint8_t *end)
-{
-    uint64_t bytes;
-    if ((size_t)(end - at) < sizeof bytes)
-        return false;
-    memcpy(&bytes, at, sizeof bytes);
-    return (bytes & 0x8080808080808080u) == 0;
-}
-
-static int64_t count_invalid(const char *text, size_t length)
-{
-    const uint8_t *at = (const uint8_t *)text, *end = at + length;
-    int64_t invalid = 0;
-    for (size_t size; at < end; at += size) {
-        if (is_ascii(at, end))
-            size = sizeof(uint64_t);
-        else if (mlm__utf8_decode(at, end, &size) == MLM__UTF8_INVALID)
-            invalid += (int64_t)size;
-    }
-    return invalid;
-}
-
 /* The line from begin to stop, where its end or its file's is. */
 static void add_line(mlm__lines *lines, size_t stop)
 {
@@ -159,7 +138,6 @@ static void add_line(mlm__lines *lines, size_t stop)
     lines->length[lines->count] = length;
     lines->begins_file[lines->count] = reader->file_begins;
     lines->count++;
-    lines->invalid_bytes += count_invalid(text, length);
     reader->file_begins = false;
 }
 
@@ -220,24 +198,25 @@ static mlm_status read_some(
     return MLM_OK;
 }
 
-/* What comes behind the last line end of a file is a line. */
-static void end_file(mlm__lines *lines)
+static mlm_status end_file(struct mlm__line_reader *reader)
 {
-    struct mlm__line_reader *reader = lines->reader;
-    if (reader->end > reader->begin) {
-        add_line(lines, reader->end);
-        reader->begin = reader->scanned = reader->end;
-    }
+    if (reader->file_bytes < reader->file_size)
+        return mlm__error(MLM_ERR_IO, "%s: ends at byte %lld, and had %lld when it was opened",
+            reader->name, (long long)reader->file_bytes, (long long)reader->file_size);
+    mlm__xxh64_update(&reader->hash, &reader->file_bytes, sizeof reader->file_bytes);
     if (reader->fd >= 0)
         close(reader->fd);
     reader->fd = -1;
     reader->exhausted = reader->path == reader->path_count;
+    return MLM_OK;
 }
 
-/* Puts more text behind the unfinished line. All that is there has been scanned. */
-static mlm_status fill(mlm__lines *lines)
+/* The next bytes of the text; *got is 0 at the end of a file, after which another may come unless
+   the reader is exhausted. */
+static mlm_status read_next(mlm__lines *lines, char *buffer, size_t capacity, size_t *got)
 {
     struct mlm__line_reader *reader = lines->reader;
+    *got = 0;
     if (!reader->read && reader->fd < 0) {
         if (reader->path == reader->path_count) {
             reader->exhausted = true;
@@ -245,6 +224,23 @@ static mlm_status fill(mlm__lines *lines)
         }
         MLM__TRY(open_next(reader));
     }
+    MLM__TRY(read_some(reader, buffer, capacity, got));
+    if (*got == 0)
+        return end_file(reader);
+    mlm__xxh64_update(&reader->hash, buffer, *got);
+    reader->file_bytes += (int64_t)*got;
+    lines->bytes += (int64_t)*got;
+    int64_t done = lines->bytes < reader->total ? lines->bytes : reader->total;
+    if (!mlm__progress(
+            reader->runtime, "reading text", reader->total ? done : lines->bytes, reader->total))
+        return mlm__error(MLM_STOPPED, "reading text was stopped by the progress callback");
+    return MLM_OK;
+}
+
+/* Puts more text behind the unfinished line. All that is there has been scanned. */
+static mlm_status fill(mlm__lines *lines)
+{
+    struct mlm__line_reader *reader = lines->reader;
     char *place = reader->buffer + reader->end;
     size_t room = reader->capacity - reader->end;
     size_t line_room = LONGEST_LINE - (reader->end - reader->begin);
@@ -252,25 +248,16 @@ static mlm_status fill(mlm__lines *lines)
         return mlm__error(
             MLM_ERR_FORMAT, "%s: a line is longer than %d bytes", reader->name, INT32_MAX);
     size_t got;
-    MLM__TRY(read_some(reader, place, room < line_room ? room : line_room, &got));
-    if (got == 0) {
-        if (reader->file_bytes < reader->file_size)
-            return mlm__error(MLM_ERR_IO, "%s: ends at byte %lld, and had %lld when it was opened",
-                reader->name, (long long)reader->file_bytes, (long long)reader->file_size);
-        end_file(lines);
-        return MLM_OK;
+    MLM__TRY(read_next(lines, place, room < line_room ? room : line_room, &got));
+    if (got == 0 && reader->end > reader->begin) {
+        add_line(lines, reader->end); /* what comes behind the last line end of a file */
+        reader->begin = reader->scanned = reader->end;
     }
     char *zero = memchr(place, 0, got);
     if (zero)
         return mlm__error(MLM_ERR_FORMAT, "%s: byte %lld is zero: not a text file", reader->name,
-            (long long)(reader->file_bytes + (zero - place)));
+            (long long)(reader->file_bytes - (int64_t)got + (zero - place)));
     reader->end += got;
-    reader->file_bytes += (int64_t)got;
-    lines->bytes += (int64_t)got;
-    int64_t done = lines->bytes < reader->total ? lines->bytes : reader->total;
-    if (!mlm__progress(
-            reader->runtime, "reading text", reader->total ? done : lines->bytes, reader->total))
-        return mlm__error(MLM_STOPPED, "reading text was stopped by the progress callback");
     return MLM_OK;
 }
 
@@ -295,4 +282,18 @@ mlm_status mlm__lines_next(mlm__lines *lines)
         MLM__TRY(fill(lines));
     }
     return lines->count > 0 ? MLM_OK : MLM_END;
+}
+
+mlm_status mlm__lines_hash(mlm__lines *lines, uint64_t *hash)
+{
+    struct mlm__line_reader *reader = lines->reader;
+    for (size_t got; !reader->exhausted;)
+        MLM__TRY(read_next(lines, reader->buffer, reader->capacity, &got));
+    *hash = mlm__xxh64_digest(&reader->hash);
+    return MLM_OK;
+}
+
+bool mlm__lines_once(const mlm__lines *lines)
+{
+    return lines->reader->once;
 }

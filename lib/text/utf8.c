@@ -1,5 +1,7 @@
 #include "text/utf8.h"
 
+#include <string.h>
+
 static bool is_continuation(uint8_t byte)
 {
     return (byte & 0xC0) == 0x80;
@@ -71,6 +73,31 @@ size_t mlm__utf8_count(const uint8_t *text, size_t size)
     for (size_t i = 0; i < size; i++)
         count += !is_continuation(text[i]);
     return count;
+}
+
+/* The first bytes of text that are ASCII, eight at a time. */
+static size_t ascii_run(const uint8_t *text, size_t size)
+{
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= size; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
+size_t mlm__utf8_count_invalid(const uint8_t *text, size_t size)
+{
+    const uint8_t *end = text + size;
+    size_t invalid = 0;
+    while ((text += ascii_run(text, (size_t)(end - text))) < end) {
+        size_t length;
+        if (mlm__utf8_decode(text, end, &length) == MLM__UTF8_INVALID)
+            invalid += length;
+        text += length;
+    }
+    return invalid;
 }
 
 bool mlm__utf8_valid(const uint8_t *text, size_t size)

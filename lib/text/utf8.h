@@ -29,6 +29,9 @@ static inline size_t mlm__utf8_size(uint8_t first)
 /* Code points of valid text. */
 size_t mlm__utf8_count(const uint8_t *text, size_t size);
 
+/* Bytes that belong to no code point. */
+size_t mlm__utf8_count_invalid(const uint8_t *text, size_t size);
+
 bool mlm__utf8_valid(const uint8_t *text, size_t size);
 
 #endif

@@ -13,5 +13,6 @@ Suite *order_suite(void);
 Suite *packing_suite(void);
 Suite *pairs_suite(void);
 Suite *random_map_suite(void);
+Suite *store_suite(void);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "base/runtime.h"
 #include "batches/packing.h"
-#include "batches/store.h"
 #include "batches_suites.h"
 #include "support/support.h"
 #include "tokens/tokenizer.h"
@@ -20,7 +19,7 @@ static void make_packing(
     options.input = input;
     options.packing = packing;
     memset(flags + 10, MLM__TOKEN_CONTINUES, 10);
-    mlm__packing_init(runtime, &options, flags, out);
+    mlm__packing_init(runtime, &options, flags, NULL, out);
 }
 
 /* Units as strings: lower case begins a word, upper case continues one; "." is the end of a
@@ -47,13 +46,17 @@ static char *pack(const char *const *units, size_t count, int32_t T, int32_t inp
         size += length;
     }
     assert_ok(mlm__packing_finish(&state));
-    ck_assert_int_eq(state.starts[state.count], (int64_t)size);
-    for (size_t i = 0, s = 0; i < size; i++) {
-        if (s < state.count && state.starts[s] == (int64_t)i) {
-            shown[written++] = '|';
-            s++;
-        }
-        shown[written++] = all[i];
+    for (int64_t s = 0, at = 0; s < state.count; s++) {
+        int64_t begin;
+        size_t length;
+        assert_ok(mlm__packing_get(&state, s, &begin, &length));
+        ck_assert_int_eq(begin, at);
+        shown[written++] = '|';
+        memcpy(shown + written, all + begin, length);
+        written += length;
+        at += (int64_t)length;
+        if (s + 1 == state.count)
+            ck_assert_int_eq(at, (int64_t)size);
     }
     shown[written] = 0;
     mlm__packing_clear(&state);
@@ -103,74 +106,22 @@ START_TEST(packed_as_documented)
 }
 END_TEST
 
-/* Both widths, runs over the borders of blocks, and everything as it was put in. */
-START_TEST(the_store_gives_back_what_it_got)
-{
-    static const int32_t sizes[] = {100, 65536, 65537, 1000000};
-    enum { COUNT = 1000000 };
-    int32_t V = sizes[_i], *ids = malloc(COUNT * sizeof *ids), *got = malloc(COUNT * sizeof *got);
-    uint64_t state = 3;
-    mlm_runtime *runtime;
-    mlm__store store;
-    assert_ok(mlm__runtime_retain(NULL, &runtime));
-    mlm__store_init(runtime, V, &store);
-    ck_assert_uint_eq(store.width, V <= 65536 ? 2 : 4);
-    for (size_t i = 0; i < COUNT; i++)
-        ids[i] = (int32_t)(test_random(&state) % (uint64_t)V);
-    ids[COUNT / 2] = V - 1;
-    for (size_t at = 0, run; at < COUNT; at += run) {
-        run = (size_t)(test_random(&state) % 300000);
-        run = run < COUNT - at ? run : COUNT - at;
-        assert_ok(mlm__store_append(&store, ids + at, run));
-    }
-    ck_assert_int_eq(store.count, COUNT);
-    mlm__store_get(&store, 0, COUNT, got);
-    ck_assert_mem_eq(got, ids, COUNT * sizeof *ids);
-    for (int i = 0; i < 1000; i++) {
-        size_t at = (size_t)(test_random(&state) % COUNT);
-        size_t run = (size_t)(test_random(&state) % 1000);
-        run = run < COUNT - at ? run : COUNT - at;
-        mlm__store_get(&store, (int64_t)at, run, got);
-        ck_assert(memcmp(got, ids + at, run * sizeof *ids) == 0);
-    }
-    size_t run, at = 0;
-    for (; at < COUNT; at += run) { /* the stored numbers, in order */
-        const char *stored = mlm__store_run(&store, (int64_t)at, &run);
-        ck_assert_uint_gt(run, 0);
-        for (size_t i = 0; i < run; i++)
-            if (memcmp(stored + i * store.width, &ids[at + i], store.width) != 0)
-                ck_abort_msg("token %zu", at + i);
-    }
-    ck_assert_uint_eq(at, COUNT);
-    mlm__store_clear(&store);
-    mlm_runtime_free(runtime);
-    free(ids);
-    free(got);
-}
-END_TEST
-
-static mlm_status fill_store(mlm_runtime *runtime, void *context)
+static mlm_status fill_packing(mlm_runtime *runtime, void *context)
 {
     static const int32_t ids[1000];
-    mlm__store store;
     mlm__packing packing;
     (void)context;
-    mlm__store_init(runtime, 100, &store);
     make_packing(runtime, 8, MLM_INPUT_SENTENCES, MLM_PACK_FULL, &packing);
     mlm_status status = MLM_OK;
-    for (int i = 0; i < 600 && status == MLM_OK; i++) {
-        status = mlm__store_append(&store, ids, 1000);
-        if (status == MLM_OK)
-            status = mlm__packing_add(&packing, ids, 1000);
-    }
-    mlm__store_clear(&store);
+    for (int i = 0; i < 600 && status == MLM_OK; i++)
+        status = mlm__packing_add(&packing, ids, 1000);
     mlm__packing_clear(&packing);
     return status;
 }
 
 START_TEST(without_memory)
 {
-    test_out_of_memory(fill_store, NULL);
+    test_out_of_memory(fill_packing, NULL);
 }
 END_TEST
 
@@ -179,7 +130,6 @@ Suite *packing_suite(void)
     Suite *suite = suite_create("packing");
     TCase *tests = tcase_create("packing");
     tcase_add_loop_test(tests, packed_as_documented, 0, sizeof cases / sizeof cases[0]);
-    tcase_add_loop_test(tests, the_store_gives_back_what_it_got, 0, 4);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
     return suite;

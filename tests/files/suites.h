@@ -11,5 +11,6 @@ Suite *interruption_suite(void);
 Suite *json_suite(void);
 Suite *safetensors_suite(void);
 Suite *sha256_suite(void);
+Suite *xxh64_suite(void);
 
 #endif

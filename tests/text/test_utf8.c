@@ -62,6 +62,21 @@ START_TEST(test_backwards_over_invalid_bytes)
 }
 END_TEST
 
+START_TEST(test_count_of_invalid_bytes)
+{
+    static const struct {
+        const char *bytes;
+        size_t invalid;
+    } cases[] = {{"", 0}, {"plain text of some length", 0}, {"\xC3\xA9 caf\xC3\xA9s and more", 0},
+        {"\xFF", 1}, {"x\x80y", 1}, {"\xC0\x80", 2}, {"\xED\xA0\x80", 3}, {"\xF4\x90\x80\x80", 4},
+        {"\xE2\x82", 2}, {"12345678\x80 90123456\xE2\x82 78", 3}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++)
+        ck_assert_uint_eq(
+            mlm__utf8_count_invalid((const uint8_t *)cases[c].bytes, strlen(cases[c].bytes)),
+            cases[c].invalid);
+}
+END_TEST
+
 Suite *utf8_suite(void)
 {
     Suite *suite = suite_create("utf8");
@@ -69,6 +84,7 @@ Suite *utf8_suite(void)
     tcase_add_test(tests, test_every_code_point);
     tcase_add_test(tests, test_maximal_parts);
     tcase_add_test(tests, test_backwards_over_invalid_bytes);
+    tcase_add_test(tests, test_count_of_invalid_bytes);
     suite_add_tcase(suite, tests);
     return suite;
 }
