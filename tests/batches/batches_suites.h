@@ -4,6 +4,7 @@
 #include <check.h>
 
 Suite *batch_suite(void);
+Suite *cache_suite(void);
 Suite *corpus_suite(void);
 Suite *corpus_text_suite(void);
 Suite *lines_suite(void);

@@ -188,6 +188,38 @@ START_TEST(what_is_no_text)
 }
 END_TEST
 
+/* The hash is that of the bytes and of where files end, whether lines are made or not. */
+START_TEST(hash_of_a_text)
+{
+    mlm_runtime *runtime = make_runtime();
+    const char *folder = test_folder(), *paths[3];
+    static const char *const texts[] = {"a\nb", "c\nd\n", "a\nbc\nd\n"};
+    for (size_t i = 0; i < 3; i++) {
+        paths[i] = test_path(folder, (const char[]){(char)('0' + i), 0});
+        test_write_file(paths[i], texts[i], strlen(texts[i]));
+    }
+    uint64_t hash[5];
+    for (int way = 0; way < 5; way++) {
+        letters_text reader = letters_reader(texts[2], strlen(texts[2]), 3);
+        mlm__lines lines;
+        if (way == 4)
+            assert_ok(mlm__lines_read(runtime, letters_read, &reader, &lines));
+        else
+            assert_ok(mlm__lines_open(runtime, paths + way / 2 * 2, way < 2 ? 2 : 1, &lines));
+        while (way % 2 == 1 && mlm__lines_next(&lines) == MLM_OK)
+            ;
+        ck_assert_int_eq(mlm__lines_once(&lines), way == 4);
+        assert_ok(mlm__lines_hash(&lines, &hash[way]));
+        mlm__lines_close(&lines);
+    }
+    ck_assert_uint_eq(hash[0], hash[1]);
+    ck_assert_uint_eq(hash[2], hash[3]);
+    ck_assert_uint_eq(hash[2], hash[4]);
+    ck_assert_uint_ne(hash[0], hash[2]);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 static int give_too_much(void *user, char *buffer, size_t capacity, size_t *length)
 {
     (void)user;
@@ -286,6 +318,7 @@ Suite *lines_suite(void)
     tcase_add_test(tests, a_pipe_is_a_file);
     tcase_add_test(tests, what_is_no_text);
     tcase_add_test(tests, a_file_that_is_cut_meanwhile);
+    tcase_add_test(tests, hash_of_a_text);
     tcase_add_test(tests, callbacks_that_fail);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
