@@ -428,8 +428,6 @@ mlm_status mlm__cache_commit(
 {
     mlm_status status = write_lines(cache, store);
     if (status == MLM_OK)
-        status = mlm__file_flush(&cache->file); /* the header never comes before what it tells of */
-    if (status == MLM_OK)
         status = write_header(cache, tokenizer, text, store);
     if (status == MLM_OK)
         status = mlm__file_flush(&cache->file);
