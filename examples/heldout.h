@@ -16,6 +16,13 @@ struct heldout {
     int pairs;      /* with next-sentence pairs       */
 };
 
+/* Where the tokens of a long text wait, in a file without a name. */
+static inline const char *spill_directory(void)
+{
+    const char *directory = getenv("TMPDIR");
+    return directory && *directory ? directory : "/var/tmp";
+}
+
 static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     const char *const *paths, size_t path_count, int64_t T, int pairs,
     const mlm_masker_options *masking, struct heldout *heldout)
@@ -28,6 +35,7 @@ static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer 
     mlm_corpus_info_init(&info, sizeof info);
     corpus.T = (int32_t)T;
     corpus.epochs = 1;
+    corpus.cache = spill_directory();
     if (pairs)
         corpus.packing = MLM_PACK_PAIRS;
     heldout->pairs = pairs;

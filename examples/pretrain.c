@@ -194,11 +194,14 @@ static int pretrain(const struct program *program, const struct settings *settin
     mlm_metrics_init(&resumed, sizeof resumed);
     check(mlm_trainer_get_metrics(run.handles.trainer, &resumed));
     metrics_open(&run.metrics, settings, run.handles.resumed[0] ? &resumed : NULL);
-    if (!metrics_begun(&run.metrics))
+    if (!metrics_begun(&run.metrics)) {
         metrics_write_object(&run.metrics, "configuration",
             describe_configuration(program, &run.handles, paths, count));
+        metrics_write_object(&run.metrics, "data", data_report_json(&run.handles.data));
+    }
+    data_report_warn(&run.handles.data);
     if (!settings->quiet)
-        tell_start(settings, &run.handles);
+        tell_start(&run.handles);
     status = train(&run);
     metrics_write_object(&run.metrics, "samples", describe_samples(&run.handles));
     write_report(&run);
@@ -324,6 +327,8 @@ int main(int argc, char **argv)
             "keep the last N checkpoints, as DIR-checkpoint-STEP; --resume takes the newest intact "
             "one",
             &s.keep, 1, 1e6},
+        {OPTION_TEXT, "--cache", "FILE", "keep the text's tokens here, and use them the next time",
+            &s.cache, 0, 0},
         {OPTION_SWITCH, "--resume", NULL,
             "go on with the run in --output, or begin it where there is none yet", &s.resume, 0, 0},
         {OPTION_TEXT, "--metrics", "FILE.jsonl", "one JSON object for each update", &s.metrics, 0,

@@ -8,6 +8,7 @@
 #include "../new_words.h"
 #include "checkpoints.h"
 #include "command.h"
+#include "data_report.h"
 #include "progress.h"
 #include "settings.h"
 
@@ -19,6 +20,7 @@ struct handles {
     mlm_encoder *encoder;
     mlm_trainer *trainer;
     struct heldout heldout;
+    struct data_report data;
     struct checkpoints checkpoints;
     char resumed[PATH_SIZE];      /* the checkpoint that the run goes on from; "": it begins */
     double learning_rate;         /* the configuration's own */
@@ -107,10 +109,12 @@ static inline void open_texts(const struct settings *settings, const char *const
     corpus.B = (int32_t)settings->batch_size;
     corpus.T = (int32_t)settings->T;
     corpus.seed = (uint64_t)settings->seed;
+    corpus.cache = settings->cache ? settings->cache : spill_directory();
     if (settings->next_sentence)
         corpus.packing = MLM_PACK_PAIRS;
     check_preparation(mlm_corpus_open(
         handles->runtime, handles->tokenizer, paths, count, &corpus, &handles->corpus));
+    data_report_make(&handles->data, handles->corpus, settings->T, count, settings->next_sentence);
     mlm_masker_options_init(&masking, sizeof masking);
     masking.strategy = (int32_t)settings->masking;
     masking.mlm_probability = settings->mask_probability;
@@ -277,22 +281,15 @@ static inline int64_t count_parameters(const mlm_encoder *encoder)
     return parameters;
 }
 
-static inline void tell_start(const struct settings *settings, const struct handles *handles)
+static inline void tell_start(const struct handles *handles)
 {
-    mlm_corpus_info info;
     mlm_encoder_config config;
     mlm_metrics last;
-    mlm_corpus_info_init(&info, sizeof info);
     mlm_encoder_config_init(&config, sizeof config);
     mlm_metrics_init(&last, sizeof last);
     check(mlm_trainer_get_metrics(handles->trainer, &last));
-    check(mlm_corpus_get_info(handles->corpus, &info));
     check(mlm_encoder_get_config(handles->encoder, &config));
-    fprintf(stderr,
-        "text: %lld documents, %lld tokens, %.2f %% unknown, %lld sequences of at most %lld\n",
-        (long long)info.documents, (long long)info.tokens,
-        info.tokens ? 100.0 * (double)info.unknown_tokens / (double)info.tokens : 0.0,
-        (long long)info.sequences, (long long)settings->T);
+    data_report_print(&handles->data);
     fprintf(stderr, "model: %d layers of width %d, vocabulary of %d, %.1f million parameters\n",
         config.num_hidden_layers, config.hidden_size, config.vocab_size,
         1e-6 * (double)count_parameters(handles->encoder));

@@ -9,7 +9,7 @@
 enum { EXIT_INTERRUPTED = 3, DEFAULT_VOCAB_SIZE = 8000, DEFAULT_WARMUP = 100 };
 
 struct settings {
-    const char *vocab, *config, *init, *output, *eval, *metrics;
+    const char *vocab, *config, *init, *output, *eval, *metrics, *cache;
     int64_t vocab_size, steps, batch_size, accumulate, T, warmup, schedule, masking, seed, threads;
     int64_t precision, eval_every, patience, save_every, keep, max_bad_updates, on_divergence;
     double learning_rate, weight_decay, dropout, mask_probability, min_delta, max_loss_rise;

@@ -33,6 +33,10 @@ START_TEST(what_is_counted)
     ck_assert_int_eq(info.truncated_tokens, 0);
     ck_assert_int_eq(info.duplicate_lines, 1);
     ck_assert_int_eq(info.invalid_bytes, 1);
+    for (int bin = 0; bin < MLM_LENGTH_BINS; bin++) {
+        ck_assert_int_eq(info.sentence_lengths[bin], bin == 0 ? 1 : bin == 1 ? 5 : 0);
+        ck_assert_int_eq(info.sequence_lengths[bin], bin == 2 || bin == 3); /* of 7 and 9 */
+    }
     /* a 4, b 2, c d e [UNK] f 1 each: of 11 */
     double entropy = 0, counts[] = {4, 2, 1, 1, 1, 1, 1};
     for (size_t i = 0; i < 7; i++)

@@ -79,11 +79,54 @@ files "pretrain: a model and a checkpoint" model config.json model.safetensors t
     optimizer.safetensors $tokenizer_files
 count "pretrain --metrics: an object for each update" 1000 '^{"step": .*}$' metrics.jsonl
 count "pretrain --metrics: evaluations" 2 '"eval_loss": ' metrics.jsonl
+count "pretrain --metrics: the data" 1 '^{"data": {"bytes": .*}}$' metrics.jsonl
+holds "pretrain --metrics: its numbers" metrics.jsonl awk 'NR == 2 {
+    exit !(/"documents": 50, "sentences": 300, / && /"truncated_tokens": 0, "duplicate_lines": /) }
+    ' metrics.jsonl
+count "pretrain tells of the data" 1 '^data: 0.0 MB, 50 documents, 300 lines, [0-9]* tokens in' err
+count "pretrain tells of lengths" 1 '^  sequences .*: [0-9.]* %$' err
 tail -n 1 out > expected
 "$programs/evaluate" --model model --seq-length 32 held_out.txt > out
 head -n 1 out > got
 same "evaluate: the loss that pretrain ended with" expected got
 count "evaluate: accuracy" 1 '^accuracy: [01]\.[0-9]* of [0-9]* masked tokens$' out
+
+cached="--vocab vocab --config small.json --steps 3 --seq-length 32 --batch-size 4 --quiet"
+"$programs/pretrain" --output plain $cached text.txt 2> /dev/null
+run "pretrain --cache" "$programs/pretrain" --output cached $cached --cache tokens text.txt
+ls -i tokens > expected
+run "pretrain --cache again" "$programs/pretrain" --output again $cached --cache tokens text.txt
+ls -i tokens > out
+same "pretrain --cache is not made again" expected out
+same "pretrain --cache: the same bytes" plain/model.safetensors cached/model.safetensors
+same "pretrain --cache again: the same bytes" plain/model.safetensors again/model.safetensors
+same "pretrain --cache: the same checkpoint" plain/trainer.json again/trainer.json
+"$programs/pretrain" --output never $cached --cache vocab/vocab.txt text.txt > out 2> err
+count "pretrain --cache: another's file stays" 1 '^pretrain: vocab/vocab.txt: is not a token cache' err
+run "it is as it was" "$programs/tokenize" --vocab vocab lines
+
+# trap_of NAME PATTERN TEXT: the one warning that pretrain gives on the text
+trap_of() {
+    "$programs/pretrain" --output trapped $cached "$3" > out 2> err
+    rm -r trapped
+    grep '^pretrain: warning: ' err > warnings
+    count "pretrain warns: $1" 1 "$2" warnings
+    count "pretrain warns of nothing else: $1" 1 '' warnings
+}
+awk 'BEGIN { letters = "abcdefghilnoprstuwy"; for (i = 0; i < 200; ++i) printf "the %s cat %s %s\n%s",
+    substr(letters, 1 + i % 19, 1), substr(letters, 1 + int(i / 19), 1),
+    substr(letters, 1 + i % 7, 1), i % 3 ? "" : "\n" }' > plain.txt
+sed 's/ [bcd] / %&%& /' plain.txt > unknown.txt
+sed '/^$/d' plain.txt > one.txt
+sed '/./s/$/\n/' one.txt > many.txt
+cat plain.txt plain.txt > twice.txt
+"$programs/pretrain" --output trapped $cached plain.txt > out 2> err
+count "pretrain: no warning on a plain text" 0 warning err
+rm -r trapped
+trap_of '[UNK]' ' % of the tokens are \[UNK\]' unknown.txt
+trap_of 'one document' 'no empty line: each file is one document' one.txt
+trap_of 'a document a line' 'an empty line behind every line' many.txt
+trap_of 'duplicates' '50.0 % of the lines came before' twice.txt
 
 run "pretrain --init" "$programs/pretrain" --output continued --init model --steps 2 \
     --seq-length 32 --batch-size 2 --quiet text.txt

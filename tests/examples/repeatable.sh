@@ -23,7 +23,7 @@ awk 'NR * NR % 11 != 3' text.txt > uneven.txt
 for seed in 0 1; do
     "$programs/pretrain" --output order $small --steps 12 --seed $seed --learning-rate 0 \
         --metrics order.jsonl uneven.txt
-    sed 's/.*"tokens": \([0-9]*\).*/\1/' order.jsonl > order$seed
+    sed -n 's/^{"step": .*"tokens": \([0-9]*\).*/\1/p' order.jsonl > order$seed
     rm -r order order.jsonl
 done
 cmp -s order0 order1
