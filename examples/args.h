@@ -242,4 +242,11 @@ static inline mlm_runtime *make_runtime(int64_t threads)
     return runtime;
 }
 
+/* Where the tokens of a long text wait, in a file without a name. */
+static inline const char *spill_directory(void)
+{
+    const char *directory = getenv("TMPDIR");
+    return directory && *directory ? directory : "/var/tmp";
+}
+
 #endif /* ARGS_H */

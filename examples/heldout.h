@@ -16,13 +16,6 @@ struct heldout {
     int pairs;      /* with next-sentence pairs       */
 };
 
-/* Where the tokens of a long text wait, in a file without a name. */
-static inline const char *spill_directory(void)
-{
-    const char *directory = getenv("TMPDIR");
-    return directory && *directory ? directory : "/var/tmp";
-}
-
 static inline mlm_status heldout_open(mlm_runtime *runtime, const mlm_tokenizer *tokenizer,
     const char *const *paths, size_t path_count, int64_t T, int pairs,
     const mlm_masker_options *masking, struct heldout *heldout)

@@ -4,12 +4,13 @@
  * chosen, what became of each, and what the model is asked to say there.
  */
 #include "lines.h"
+#include "mask_check.h"
 
 enum { TOP = 5 };
 
 struct settings {
-    const char *vocab, *model;
-    int64_t seed, masking;
+    const char *vocab, *model, *check;
+    int64_t seed, masking, T;
     double probability;
 };
 
@@ -173,10 +174,46 @@ static void show(const struct handles *handles, const char *text, size_t length,
     free(sentence.positions);
 }
 
+/* Masks the whole text of a file; whether all was as the options say. */
+static int check_text(const struct settings *settings, mlm_runtime *runtime,
+    const struct handles *handles, const mlm_masker_options *options)
+{
+    mlm_corpus_options corpus_options;
+    mlm_corpus *corpus;
+    mlm_batch batch, masked;
+    mlm_status status;
+    struct mask_check checker;
+    int right;
+    mlm_corpus_options_init(&corpus_options, sizeof corpus_options);
+    corpus_options.T = (int32_t)settings->T;
+    corpus_options.epochs = 1;
+    corpus_options.cache = spill_directory();
+    check(mlm_corpus_open(
+        runtime, handles->tokenizer, &settings->check, 1, &corpus_options, &corpus));
+    mask_check_open(&checker, handles->tokenizer, options);
+    mlm_batch_init(&batch, sizeof batch);
+    mlm_batch_init(&masked, sizeof masked);
+    while ((status = mlm_corpus_next(corpus, &batch)) == MLM_OK) {
+        check(mlm_masker_apply(handles->masker, &batch, &masked));
+        mask_check_add(&checker, &batch, &masked);
+    }
+    check(status);
+    right = mask_check_report(&checker);
+    if (right && checker.chosen < CHECK_LEAST && options->mlm_probability > 0) {
+        complain("%s: too short to tell: %lld tokens were chosen, not %d", settings->check,
+            (long long)checker.chosen, CHECK_LEAST);
+        right = 0;
+    }
+    mask_check_close(&checker);
+    mlm_corpus_free(corpus);
+    return right;
+}
+
 static int mask(const struct settings *settings, const char *text)
 {
+    int right = 1;
     struct handles handles = {NULL, NULL, NULL};
-    mlm_runtime *runtime = make_runtime(1);
+    mlm_runtime *runtime = make_runtime(settings->check ? 0 : 1);
     mlm_masker_options options;
     const char *line;
     size_t length;
@@ -190,7 +227,9 @@ static int mask(const struct settings *settings, const char *text)
     check(mlm_masker_create(runtime, handles.tokenizer, &options, &handles.masker));
     if (settings->model)
         check(mlm_encoder_load(runtime, settings->model, NULL, &handles.encoder));
-    if (text) {
+    if (settings->check) {
+        right = check_text(settings, runtime, &handles, &options);
+    } else if (text) {
         show(&handles, text, strlen(text), 0);
     } else {
         struct lines lines = lines_open(NULL);
@@ -205,12 +244,12 @@ static int mask(const struct settings *settings, const char *text)
     mlm_masker_free(handles.masker);
     mlm_tokenizer_free(handles.tokenizer);
     mlm_runtime_free(runtime);
-    return finish_output();
+    return right ? finish_output() : (finish_output(), EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {NULL, NULL, 0, MLM_MASK_TOKENS, 0.15};
+    struct settings settings = {NULL, NULL, NULL, 0, MLM_MASK_TOKENS, 128, 0.15};
     const struct option options[] = {
         {OPTION_TEXT, "--vocab", "PATH", "vocab.txt, tokenizer.json or a model's directory",
             &settings.vocab, 0, 0},
@@ -220,6 +259,11 @@ int main(int argc, char **argv)
             "share of the tokens that is chosen (default 0.15)", &settings.probability, 0, 1},
         {OPTION_WHOLE, "--seed", "N", "another seed, other masks (default 0)", &settings.seed, 0,
             9e15},
+        {OPTION_TEXT, "--check", "FILE",
+            "mask this whole text, and tell by the status whether all is as the options say",
+            &settings.check, 0, 0},
+        {OPTION_WHOLE, "--seq-length", "T", "of --check: most tokens of a sequence (default 128)",
+            &settings.T, 3, 65536},
         {OPTION_TEXT, "--model", "DIR", "show what this model says, and its loss", &settings.model,
             0, 0},
     };
@@ -229,5 +273,7 @@ int main(int argc, char **argv)
     const size_t count = read_options(&program, argc, argv);
     if (!settings.vocab && !settings.model)
         refuse("--vocab is missing, or --model");
+    if (settings.check && count)
+        refuse("--check: its text is a file, not '%s'", argv[0]);
     return mask(&settings, count ? argv[0] : NULL);
 }
