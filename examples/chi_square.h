@@ -41,6 +41,8 @@ static inline double chi_square_survival(double x, double freedom)
     double log_scale;
     if (!(half > 0))
         return 1;
+    if (half > DBL_MAX)
+        return 0;
     log_scale = a * log(half) - half - lgamma(a);
     return half < a + 1 ? 1 - gamma_lower(a, half, log_scale) : gamma_upper(a, half, log_scale);
 }

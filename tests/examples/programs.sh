@@ -178,6 +178,16 @@ count "mask: its second token" 1 '^ *2  *##mer  *3-6 ' out
 count "mask --model" 1 '^loss: [0-9.]* nats, the mean over 1 chosen tokens$' out
 count "mask --model: five candidates" 5 '^  [01]\.[0-9]\{4\}  ' out
 
+for masking in token whole-word; do
+    "$programs/mask" --vocab vocab --seq-length 32 --masking $masking --mask-probability 0.5 \
+        --check text.txt > out 2> err
+    holds "mask --check: $masking" out [ $? -eq 0 ]
+    count "mask --check: verdict, $masking" 1 '^verdict: as the options say$' out
+done
+"$programs/mask" --vocab vocab --check lines > out 2> err
+holds "mask --check: a short text is no verdict" out [ $? -eq 1 ]
+count "mask --check says that it is short" 1 '^mask: lines: too short to tell' err
+
 "$programs/embed" --model model lines > out
 holds "embed: H numbers a line" out awk 'NF != 32 { exit 1 } END { exit NR != 5 }' out
 while read -r line; do echo "$line" | "$programs/embed" --model model; done < lines > alone
