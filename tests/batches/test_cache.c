@@ -540,6 +540,8 @@ START_TEST(processes_at_once)
     const char *folder = test_folder(), *path = write_text(folder, "text", 9, 2000);
     const char *cache = test_path(folder, "cache");
     pid_t children[PROCESSES];
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
     for (int p = 0; p < PROCESSES; p++) {
         children[p] = fork();
         if (children[p] == 0) {
@@ -548,7 +550,9 @@ START_TEST(processes_at_once)
             mlm_status status = open_corpus(runtime, path, cache, usual_options(), &corpus);
             if (status != MLM_OK)
                 fprintf(stderr, "# %s\n", mlm_last_error());
-            _exit(status != MLM_OK || warnings != 0);
+            ino_t found = inode_of(cache);
+            bool told = write(ends[1], &found, sizeof found) == sizeof found;
+            _exit(status != MLM_OK || warnings != 0 || !told);
         }
     }
     for (int p = 0; p < PROCESSES; p++) {
@@ -558,7 +562,13 @@ START_TEST(processes_at_once)
     }
     ck_assert(!is_there(test_path(folder, "cache.new")));
     mlm_runtime *runtime = make_runtime(1);
-    ino_t inode = inode_of(cache);
+    ino_t inode = inode_of(cache), found;
+    for (int p = 0; p < PROCESSES; p++) {
+        ck_assert_int_eq(read(ends[0], &found, sizeof found), sizeof found);
+        ck_assert_uint_eq(found, inode);
+    }
+    close(ends[0]);
+    close(ends[1]);
     corpus_dump expected = dump_of(runtime, path, NULL, usual_options());
     assert_same(expected, dump_of(runtime, path, cache, usual_options()));
     ck_assert_uint_eq(inode_of(cache), inode);
