@@ -44,18 +44,23 @@ struct mlm__cache {
     mlm__file file; /* path.new */
 };
 
+static int hash_text(const char *text, size_t size, void *xxh)
+{
+    mlm__xxh64_update(xxh, text, size);
+    return 0;
+}
+
 mlm_status mlm__cache_tokenizer(const mlm_tokenizer *tokenizer, uint64_t *hash)
 {
     json_t *provenance = mlm__tokenizer_provenance(tokenizer);
-    char *dump = provenance ? json_dumps(provenance, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    json_decref(provenance);
-    if (!dump)
-        return mlm__error(MLM_ERR_MEMORY, "no memory for the tokenizer's hash");
     mlm__xxh64 xxh;
     mlm__xxh64_init(&xxh);
-    mlm__xxh64_update(&xxh, dump, strlen(dump));
+    const int failed =
+        json_dump_callback(provenance, hash_text, &xxh, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(provenance);
+    if (failed)
+        return mlm__error(MLM_ERR_MEMORY, "no memory for the tokenizer's hash");
     *hash = mlm__xxh64_digest(&xxh);
-    free(dump);
     return MLM_OK;
 }
 
