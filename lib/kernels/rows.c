@@ -94,31 +94,29 @@ static inline float tanh_of(float x)
 
 /* Returns P(X < x) of a standard normal X; *e = exp(-x^2 / 2).
 
-   P(X > a) = exp(-a^2 / 2) p(t) / (a + c) for a = |x|, t = (a - c) / (a + c), p a minimax
-   polynomial with an error of 1e-8 (after Shepherd and Laframboise, Math. Comp. 36, 1981). The
-   smaller c, the less p feels of t's rounding, and the higher its degree. The error stays relative
-   in both tails, because nothing is subtracted from 1 for x < 0, and because a^2 is taken in two
-   parts: that of a's upper 12 bits, which is exact, and the rest. */
+   P(X > a) = exp(-a^2 / 2) p(t) / (1 + a) for a = |x|, t = (a - 4) / (a + 4), p a minimax
+   polynomial with an error of 2e-9 (the form is Shepherd and Laframboise's, Math. Comp. 36, 1981).
+   The error stays relative in both tails, because nothing is subtracted from 1 for x < 0, and
+   because a^2 is taken in two parts: that of a's upper 12 bits, which is exact, and the rest. */
 static inline float normal_cdf(float x, float *e)
 {
     float a = fabsf(x);
     a = a > 14.5f ? 14.5f : a; /* exp(-14.5^2 / 2) rounds to 0 */
     float high = float_of(bits_of(a) & 0xfffff000u);
     *e = exp_parts(-0.5f * high * high, -0.5f * (a - high) * (a + high));
-    float inverse = 1.0f / (a + 1.5f), t = (a - 1.5f) * inverse;
-    float p = 0.000151661603f;
-    p = p * t + 0.0004644180008f;
-    p = p * t + 0.0002488631289f;
-    p = p * t + -0.001039909897f;
-    p = p * t + -0.002708246699f;
-    p = p * t + -0.002435031813f;
-    p = p * t + 0.003986847587f;
-    p = p * t + 0.01764042303f;
-    p = p * t + 0.01789684221f;
-    p = p * t + -0.05749542266f;
-    p = p * t + -0.1950995028f;
-    p = p * t + 0.6173419952f;
-    float tail = *e * (p * inverse);
+    float t = (a - 4.0f) / (a + 4.0f);
+    float p = -7.162864977e-5f;
+    p = p * t + -6.058599754e-5f;
+    p = p * t + 0.0006928653659f;
+    p = p * t + -0.000303733076f;
+    p = p * t + -0.005004380528f;
+    p = p * t + 0.01794019397f;
+    p = p * t + -0.03219727017f;
+    p = p * t + 0.02859998196f;
+    p = p * t + 0.01399959615f;
+    p = p * t + -0.09670346699f;
+    p = p * t + 0.4720532069f;
+    float tail = *e * (p / (a + 1.0f));
     return x < 0.0f ? tail : 1.0f - tail;
 }
 

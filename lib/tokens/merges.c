@@ -198,8 +198,10 @@ static bool count_place(pair *p, size_t word)
 static void list_place(merger *m, int32_t index, uint32_t word)
 {
     pair *p = &m->pairs[index];
+    if (p->count < m->min_count)
+        return; /* it has no list, and there may be none at all */
     uint32_t *list = m->places + p->places;
-    if (p->count >= m->min_count && (p->place_count == 0 || list[p->place_count - 1] != word))
+    if (p->place_count == 0 || list[p->place_count - 1] != word)
         list[p->place_count++] = word;
 }
 

@@ -429,9 +429,10 @@ START_TEST(another_build_is_told_and_not_refused)
     assert_ok(mlm_encoder_load(telling, checkpoint, &rounding, &told));
     assert_ok(mlm_trainer_save(trainer, checkpoint));
     assert_ok(mlm_trainer_resume(telling, told, checkpoint, NULL, &resumed));
-    ck_assert_msg(strstr(logged, "precision=fp32, this is libmlm") &&
-                      strstr(logged, "precision=bf16: from here on"),
-        "%s", logged);
+    if (mlm__products_get(true)->bf16)
+        ck_assert_msg(strstr(logged, "precision=fp32, this is libmlm") &&
+                          strstr(logged, "precision=bf16: from here on"),
+            "%s", logged);
     mlm_trainer_free(resumed);
     mlm_encoder_free(told);
     mlm_runtime_free(telling);
