@@ -3,6 +3,7 @@
 
 #include <check.h>
 
+Suite *linear_suite(void);
 Suite *gradients_suite(void);
 Suite *reference_suite(void);
 Suite *threads_suite(void);

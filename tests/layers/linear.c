@@ -1,0 +1,109 @@
+/* Linear layers of several tiles in both directions, against loops in double. */
+#include "layers/linear.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+#include "base/runtime.h"
+#include "layers/suites.h"
+#include "support/support.h"
+
+enum { N = 130, K = 300, O = 600 };
+
+static real *random_numbers(size_t count, uint32_t site)
+{
+    real *numbers = malloc(count * sizeof *numbers);
+    ck_assert_ptr_nonnull(numbers);
+    mlm__random_stream stream =
+        mlm__random_stream_make(mlm__random_key_make(3, MLM__RANDOM_INIT, 0), 0, site);
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (real)(2 * mlm__random_double(&stream) - 1);
+    return numbers;
+}
+
+typedef struct visits {
+    size_t columns;   /* of the result */
+    uint8_t *visited; /* [rows, columns] */
+} visits;
+
+static void visit(void *context, mlm__tile tile)
+{
+    visits *seen = context;
+    for (size_t i = tile.row; i < tile.row + tile.rows; i++)
+        for (size_t j = tile.column; j < tile.column + tile.columns; j++)
+            seen->visited[i * seen->columns + j]++;
+}
+
+static void check_visits(const visits *seen)
+{
+    for (size_t i = 0; i < N * seen->columns; i++)
+        ck_assert_int_eq(seen->visited[i], 1);
+}
+
+START_TEST(tiles_make_the_whole_layer)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i);
+    if (!products || products->bf16)
+        return;
+    mlm_runtime_options options;
+    mlm_runtime_options_init(&options, sizeof options);
+    options.threads = 2;
+    mlm__compute compute = {.kernels = mlm__kernels_get(),
+        .products = products,
+        .products_room_size = (products->room_size + 63) / 64 * 64};
+    assert_ok(mlm_runtime_create(&options, &compute.runtime));
+    compute.products_room = aligned_alloc(64, 2 * compute.products_room_size + 64);
+    ck_assert_ptr_nonnull(compute.products_room);
+    real *weight = random_numbers(O * K, 1), *bias = random_numbers(O, 2);
+    real *x = random_numbers(N * K, 3), *y = random_numbers(N * O, 4);
+    const mlm__weights weights = {.weight = weight, .bias = bias};
+    const double bound = 3e-6 * sqrt(O);
+    if (products->begin)
+        products->begin();
+
+    visits forward = {O, calloc(N, O)}, backward = {K, calloc(N, K)};
+    ck_assert(forward.visited && backward.visited);
+    mlm__linear_forward(&compute, weights, N, K, O, x, y, visit, &forward);
+    check_visits(&forward);
+    for (size_t i = 0; i < N; i++)
+        for (size_t o = 0; o < O; o++) {
+            double sum = (double)bias[o];
+            for (size_t k = 0; k < K; k++)
+                sum += (double)x[i * K + k] * (double)weight[o * K + k];
+            ck_assert_double_le(fabs(sum - (double)y[i * O + o]), bound);
+        }
+
+    real *dx = random_numbers(N * K, 5), *before = random_numbers(N * K, 5);
+    mlm__linear_backward(&compute, weights, N, K, O, y, true, dx, visit, &backward);
+    check_visits(&backward);
+    for (size_t i = 0; i < N; i++)
+        for (size_t k = 0; k < K; k++) {
+            double sum = (double)before[i * K + k];
+            for (size_t o = 0; o < O; o++)
+                sum += (double)y[i * O + o] * (double)weight[o * K + k];
+            ck_assert_double_le(fabs(sum - (double)dx[i * K + k]), 20 * bound);
+        }
+    if (products->end)
+        products->end();
+    free(forward.visited);
+    free(backward.visited);
+    free(compute.products_room);
+    free(weight);
+    free(bias);
+    free(x);
+    free(y);
+    free(dx);
+    free(before);
+    mlm_runtime_free(compute.runtime);
+}
+END_TEST
+
+Suite *linear_suite(void)
+{
+    Suite *suite = suite_create("linear");
+    TCase *tests = tcase_create("linear");
+    tcase_add_loop_test(tests, tiles_make_the_whole_layer, 0, 3);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
