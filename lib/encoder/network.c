@@ -80,7 +80,7 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
 
 mlm__attention mlm__network_attention(const mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    const real *x)
+    mlm__rows x)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
@@ -107,7 +107,7 @@ mlm__attention mlm__network_attention(const mlm__network *network, const real *p
 
 mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    const real *x)
+    mlm__rows x)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
@@ -181,14 +181,15 @@ mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
     const mlm__layer_room *room = &network->layers[0];
     mlm__network_begin(network);
     const mlm__embedding embedding = mlm__network_embedding(network, parameters, chunk, &none);
-    mlm__embedding_forward(compute, &embedding, hidden);
+    const mlm__rows states = {hidden, network->hidden};
+    mlm__embedding_forward(compute, &embedding, states);
     for (size_t l = 0; l < (size_t)layer; l++) {
         const mlm__attention attention =
-            mlm__network_attention(network, parameters, chunk, &none, l, room, hidden);
+            mlm__network_attention(network, parameters, chunk, &none, l, room, states);
         mlm__attention_forward(compute, &attention, room->middle);
         const mlm__feed_forward feed_forward =
             mlm__network_feed_forward(network, parameters, chunk, &none, l, room, room->middle);
-        mlm__feed_forward_forward(compute, &feed_forward, hidden);
+        mlm__feed_forward_forward(compute, &feed_forward, states);
     }
     mlm__network_end(network);
     return MLM_OK;

@@ -4,6 +4,8 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "layers/linear.h"
+#include "layers/parameter_gradients.h"
 
 /* Hands out arrays of a block; of no block at all, to find its size. */
 typedef struct arena {
@@ -28,6 +30,18 @@ static real *take_real(arena *from, size_t count)
     return take(from, count, sizeof(real));
 }
 
+/* numbers: something else than products reads them. */
+static mlm__rows take_rows(arena *from, const mlm__network *network, size_t count, bool numbers)
+{
+    mlm__rows rows = {0};
+    const bool bf16 = network->compute.products->bf16;
+    if (numbers || !bf16)
+        rows.numbers = take_real(from, count);
+    if (bf16)
+        rows.bf16 = take(from, count, sizeof *rows.bf16);
+    return rows;
+}
+
 static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
 {
     mlm__residual_norm norm;
@@ -36,16 +50,16 @@ static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
     return norm;
 }
 
-static mlm__layer_room take_layer(
-    arena *from, const mlm_encoder_config *config, size_t N, bool training)
+static mlm__layer_room take_layer(arena *from, const mlm__network *network, size_t N, bool training)
 {
+    const mlm_encoder_config *config = &network->layout->config;
     const size_t H = (size_t)config->hidden_size;
     mlm__layer_room room;
-    room.projected = take_real(from, N * 3 * H);
-    room.context = take_real(from, N * H);
-    room.middle = take_real(from, N * H);
+    room.projected = take_rows(from, network, N * 3 * H, false);
+    room.context = take_rows(from, network, N * H, true);
+    room.middle = take_rows(from, network, N * H, true);
     room.up = take_real(from, N * (size_t)config->intermediate_size);
-    room.out = training ? take_real(from, N * H) : NULL;
+    room.out = training ? take_rows(from, network, N * H, true) : (mlm__rows){0};
     room.softmax = take(from, N * (size_t)config->num_attention_heads, sizeof *room.softmax);
     room.attention_norm = take_norm(from, N, H);
     room.output_norm = take_norm(from, N, H);
@@ -60,9 +74,9 @@ static void take_head(arena *from, mlm__network *network, size_t N, bool trainin
     mlm__head_room *head = &network->head;
     head->rows = take(from, R, sizeof(int32_t));
     head->labels = take(from, R, sizeof(int32_t));
-    head->x = take_real(from, R * H);
+    head->x = take_rows(from, network, R * H, false);
     head->up = take_real(from, R * H);
-    head->z = take_real(from, R * H);
+    head->z = take_rows(from, network, R * H, false);
     head->kept = take_norm(from, R, H);
     head->maxima = take_real(from, R * blocks);
     head->sums = take_real(from, R * blocks);
@@ -71,10 +85,10 @@ static void take_head(arena *from, mlm__network *network, size_t N, bool trainin
     head->correct = take(from, R, 1);
     head->losses = take(from, R, sizeof(double));
     if (training) {
-        head->exponentials = take_real(from, kept * network->cut.V);
+        head->exponentials = take_rows(from, network, kept * network->cut.V, false);
         head->parts = take_real(from, network->cut.groups * kept * H);
         head->dz = take_real(from, kept * H);
-        head->dup = take_real(from, kept * H);
+        head->dup = take_rows(from, network, kept * H, false);
         head->dx = take_real(from, kept * H);
     }
 }
@@ -100,11 +114,11 @@ static void take_backward(arena *from, mlm__network *network, size_t N)
     room->dout = take_real(from, N * H);
     room->dmiddle = take_real(from, N * H);
     room->dx = take_real(from, N * H);
-    room->attention_dproj = take_real(from, N * H);
-    room->output_dproj = take_real(from, N * H);
     room->dcontext = take_real(from, N * H);
-    room->dprojected = take_real(from, N * 3 * H);
-    room->dup = take_real(from, N * I);
+    room->attention_dproj = take_rows(from, network, N * H, false);
+    room->output_dproj = take_rows(from, network, N * H, false);
+    room->dprojected = take_rows(from, network, N * 3 * H, false);
+    room->dup = take_rows(from, network, N * I, false);
 }
 
 static size_t most(size_t a, size_t b)
@@ -115,8 +129,11 @@ static size_t most(size_t a, size_t b)
 static size_t scratch_size(const mlm__network *network, size_t T)
 {
     const mlm_encoder_config *config = &network->layout->config;
-    size_t size = most((size_t)config->hidden_size, mlm__attention_scratch(T));
+    const size_t H = (size_t)config->hidden_size;
+    size_t size = most(H, mlm__attention_scratch(T, H / (size_t)config->num_attention_heads));
     size = most(size, mlm__cross_entropy_scratch(network->cut));
+    size = most(size, mlm__linear_scratch());
+    size = most(size, mlm__parameter_gradients_scratch());
     const size_t unit = MLM__ALIGNMENT / sizeof(real);
     return (size + unit - 1) / unit * unit;
 }
@@ -135,10 +152,12 @@ static void take_all(
     network->sequence = take(from, N, sizeof(int32_t));
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);
-    network->embedded = training ? take_real(from, N * H) : NULL;
-    network->activated = take_real(from, N * (size_t)config->intermediate_size);
+    network->embedded = training ? take_rows(from, network, N * H, true) : (mlm__rows){0};
+    network->hidden =
+        network->compute.products->bf16 ? take(from, N * H, sizeof *network->hidden) : NULL;
+    network->activated = take_rows(from, network, N * (size_t)config->intermediate_size, false);
     for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
-        network->layers[l] = take_layer(from, config, N, training);
+        network->layers[l] = take_layer(from, network, N, training);
     take_head(from, network, N, training);
     if (config->sentence_head)
         take_sentence(from, network, B);

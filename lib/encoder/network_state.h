@@ -16,20 +16,25 @@ enum { MLM__HEAD_ROWS = 512 };
 
 /* Activations of a layer that its backward reads. */
 typedef struct mlm__layer_room {
-    real *projected, *context, *middle, *up, *out; /* [N,3H] [N,H] [N,H] [N,I] [N,H] */
-    mlm__softmax_row *softmax;                     /* [N,A] */
+    mlm__rows projected, context, middle; /* [N,3H] [N,H] [N,H] */
+    real *up;                             /* [N,I] */
+    mlm__rows out;                        /* [N,H] */
+    mlm__softmax_row *softmax;            /* [N,A] */
     mlm__residual_norm attention_norm, output_norm;
 } mlm__layer_room;
 
 /* Between the hidden states and the losses of MLM__HEAD_ROWS rows. */
 typedef struct mlm__head_room {
     int32_t *rows, *labels;
-    real *x, *up, *z;
+    mlm__rows x, z;
+    real *up;
     mlm__residual_norm kept;
     real *maxima, *sums, *label_logits;
     uint8_t *label_leads, *correct;
     double *losses;
-    real *exponentials, *parts, *dz, *dup, *dx; /* training */
+    /* training */
+    mlm__rows exponentials, dup;
+    real *parts, *dz, *dx;
 } mlm__head_room;
 
 /* A row a sequence. */
@@ -41,9 +46,9 @@ typedef struct mlm__sentence_room {
 
 /* Gradients on their way back. */
 typedef struct mlm__backward_room {
-    real *dout, *dmiddle, *dx;                                    /* [N,H] */
-    real *attention_dproj, *output_dproj, *dcontext, *dprojected; /* [N,H], the last [N,3H] */
-    real *dup;                                                    /* [N,I] */
+    real *dout, *dmiddle, *dx, *dcontext;    /* [N,H] */
+    mlm__rows attention_dproj, output_dproj; /* [N,H] */
+    mlm__rows dprojected, dup;               /* [N,3H] [N,I] */
 } mlm__backward_room;
 
 struct mlm__network {
@@ -56,8 +61,9 @@ struct mlm__network {
     void *memory;
     int32_t *sequence, *place; /* [N] of the chunk at hand */
     mlm__residual_norm embedding_norm;
-    real *embedded;          /* [N,H], training */
-    real *activated;         /* [N,I] of the layer at hand */
+    mlm__rows embedded;      /* [N,H], training */
+    mlm__rows activated;     /* [N,I] of the layer at hand */
+    uint16_t *hidden;        /* [N,H] in bf16: the caller's hidden states, inference */
     mlm__layer_room *layers; /* [L], in inference only the first has room */
     mlm__head_room head;
     mlm__sentence_room sentence;
@@ -78,10 +84,10 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
     const mlm__chunk *chunk, const mlm__droppers *droppers);
 mlm__attention mlm__network_attention(const mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    const real *x);
+    mlm__rows x);
 mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    const real *x);
+    mlm__rows x);
 mlm__prediction_head mlm__network_prediction_head(
     const mlm__network *network, const real *parameters, const int32_t *rows, size_t M);
 mlm__cross_entropy mlm__network_cross_entropy(

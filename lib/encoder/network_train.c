@@ -30,7 +30,7 @@ static mlm__weight_gradients gradients_at(const step *s, mlm__affine at)
     return (mlm__weight_gradients){gradient_at(s, at.weight), gradient_at(s, at.bias)};
 }
 
-static const real *layer_input(const mlm__network *network, size_t l)
+static mlm__rows layer_input(const mlm__network *network, size_t l)
 {
     return l == 0 ? network->embedded : network->layers[l - 1].out;
 }
@@ -60,7 +60,7 @@ static const real *forward(const step *s)
         mlm__attention_forward(&network->compute, &attention, network->layers[l].middle);
         mlm__feed_forward_forward(&network->compute, &feed_forward, network->layers[l].out);
     }
-    return layer_input(network, L);
+    return layer_input(network, L).numbers;
 }
 
 /* ---- losses --------------------------------------------------------------------------- */
@@ -178,14 +178,19 @@ static void layer_backward(const step *s, size_t l)
     /* A bias of the keys adds the same to all scores of a row, which softmax does not see. */
     const mlm__weight_gradients key = {query.weight + H * H, NULL};
     const mlm__weight_gradients value = {query.weight + 2 * H * H, query.bias + 2 * H};
-    const real *dprojected = room->dprojected;
+    const mlm__operand activated = mlm__plain_rows(network->activated, I);
+    const mlm__operand middle = mlm__plain_rows(kept->middle, H);
+    const mlm__operand context = mlm__plain_rows(kept->context, H);
+    const mlm__operand x = mlm__plain_rows(attention.x, H);
+    const mlm__operand dprojected = mlm__plain_rows(room->dprojected, 3 * H);
     const mlm__linear_gradient linears[6] = {
-        {N, I, H, network->activated, room->output_dproj, H, gradients_at(s, at->output)},
-        {N, H, I, kept->middle, room->dup, I, gradients_at(s, at->intermediate)},
-        {N, H, H, attention.x, dprojected, 3 * H, query},
-        {N, H, H, attention.x, dprojected + H, 3 * H, key},
-        {N, H, H, attention.x, dprojected + 2 * H, 3 * H, value},
-        {N, H, H, kept->context, room->attention_dproj, H, gradients_at(s, at->attention_output)},
+        {N, I, H, activated, mlm__plain_rows(room->output_dproj, H), gradients_at(s, at->output)},
+        {N, H, I, middle, mlm__plain_rows(room->dup, I), gradients_at(s, at->intermediate)},
+        {N, H, H, x, dprojected, query},
+        {N, H, H, x, mlm__operand_from(dprojected, 0, H), key},
+        {N, H, H, x, mlm__operand_from(dprojected, 0, 2 * H), value},
+        {N, H, H, context, mlm__plain_rows(room->attention_dproj, H),
+            gradients_at(s, at->attention_output)},
     };
     const mlm__norm_gradient norms[2] = {
         {N, H, kept->output_norm.sum, kept->output_norm.moments, room->dout,

@@ -62,8 +62,8 @@ static inline vector spread(const element *a)
 
 /* Sums over K_BLOCK numbers are made in registers and then added to C: what lies between two
    visits fits the caches, and rounding errors do not grow with k as those of one long sum. */
-enum { K_BLOCK = 256, M_BLOCK = 192, N_BLOCK = 512 };
-enum { K_ELEMENTS = K_BLOCK / ELEMENT };
+enum { K_ELEMENTS = 256, M_BLOCK = 192, N_BLOCK = 256 };
+enum { K_BLOCK = K_ELEMENTS * ELEMENT };
 
 /* Of a transposed A, the rows of a block lie together for each k. An odd number of cache lines
    apart, so that they do not all fall into the same part of the cache. */
@@ -165,65 +165,104 @@ static void tile_of(size_t rows, size_t columns, size_t k, left a, const element
 typedef uint32_t elements __attribute__((vector_size(LANES * 4)));
 typedef uint32_t elements_8 __attribute__((vector_size(8 * 4)));
 
-/* ELEMENT rows of LANES numbers, stride apart, become LANES elements. */
-static inline elements join_rows(const float *rows, size_t stride)
-{
 #ifdef __AVX512BF16__
+
+static float float_of(uint16_t bf16)
+{
+    const uint32_t bits = (uint32_t)bf16 << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* ELEMENT rows of LANES numbers of a matrix, from its number `at` on, become LANES elements. */
+static inline elements join_rows(mlm__operand from, size_t at)
+{
     const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25,
         9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __m512bh joined =
-        _mm512_cvtne2ps_pbh(_mm512_loadu_ps(rows + stride), _mm512_loadu_ps(rows));
-    return (elements)_mm512_permutexvar_epi16(interleave, (__m512i)joined);
-#else
-    elements joined;
-    (void)stride;
-    memcpy(&joined, rows, sizeof joined);
-    return joined;
-#endif
+    __m512i rows;
+    if (from.bf16) {
+        const __m256i *first = (const __m256i *)(const void *)(from.bf16 + at);
+        const __m256i *second = (const __m256i *)(const void *)(from.bf16 + at + from.stride);
+        rows = _mm512_inserti64x4(
+            _mm512_castsi256_si512(_mm256_loadu_si256(first)), _mm256_loadu_si256(second), 1);
+    } else {
+        rows = (__m512i)_mm512_cvtne2ps_pbh(
+            _mm512_loadu_ps(from.numbers + at + from.stride), _mm512_loadu_ps(from.numbers + at));
+    }
+    return (elements)_mm512_permutexvar_epi16(interleave, rows);
 }
 
 /* 8 ELEMENT numbers of a row become 8 elements. */
-static inline elements_8 join_columns(const float *row)
+static inline elements_8 join_columns(mlm__operand from, size_t at)
 {
-#ifdef __AVX512BF16__
-    return (elements_8)_mm512_cvtneps_pbh(_mm512_loadu_ps(row));
-#else
     elements_8 joined;
-    memcpy(&joined, row, sizeof joined);
+    if (from.bf16)
+        memcpy(&joined, from.bf16 + at, sizeof joined);
+    else
+        joined = (elements_8)_mm512_cvtneps_pbh(_mm512_loadu_ps(from.numbers + at));
     return joined;
-#endif
 }
 
+static inline void copy_numbers(mlm__operand from, size_t at, size_t count, float *to)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = from.bf16 ? float_of(from.bf16[at + i]) : from.numbers[at + i];
+}
+
+#else
+
+static inline elements join_rows(mlm__operand from, size_t at)
+{
+    elements joined;
+    memcpy(&joined, from.numbers + at, sizeof joined);
+    return joined;
+}
+
+static inline elements_8 join_columns(mlm__operand from, size_t at)
+{
+    elements_8 joined;
+    memcpy(&joined, from.numbers + at, sizeof joined);
+    return joined;
+}
+
+static inline void copy_numbers(mlm__operand from, size_t at, size_t count, float *to)
+{
+    memcpy(to, from.numbers + at, count * sizeof *to);
+}
+
+#endif
+
 /* The same of a matrix's edge: numbers that are not there are 0. */
-static inline elements join_rows_part(const float *rows, size_t stride, size_t k, size_t columns)
+static inline elements join_rows_part(mlm__operand from, size_t at, size_t k, size_t columns)
 {
     float part[ELEMENT * LANES] = {0};
     for (size_t l = 0; l < k && l < ELEMENT; l++)
-        memcpy(part + l * LANES, rows + l * stride, columns * sizeof(float));
-    return join_rows(part, LANES);
+        copy_numbers(from, at + l * from.stride, columns, part + l * LANES);
+    return join_rows((mlm__operand){.numbers = part, .stride = LANES}, 0);
 }
 
-static inline elements_8 join_columns_part(const float *row, size_t k)
+static inline elements_8 join_columns_part(mlm__operand from, size_t at, size_t k)
 {
     float part[ELEMENT * 8] = {0};
-    memcpy(part, row, k * sizeof(float));
-    return join_columns(part);
+    copy_numbers(from, at, k, part);
+    return join_columns((mlm__operand){.numbers = part}, 0);
 }
 
-/* k rows of a matrix, stride apart, to [k][step] elements; LANES columns, of which there are only
-   `columns` if that is less. */
+/* k rows of a matrix from number `at` on to [k][step] elements; LANES columns, of which there are
+   only `columns` if that is less. */
 static inline void pack_columns(
-    const float *rows, size_t stride, size_t k, size_t columns, element *to, size_t step)
+    mlm__operand from, size_t at, size_t k, size_t columns, element *to, size_t step)
 {
     size_t l = 0;
     if (columns >= LANES)
         for (; l + ELEMENT <= k; l += ELEMENT) {
-            const elements joined = join_rows(rows + l * stride, stride);
+            const elements joined = join_rows(from, at + l * from.stride);
             memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
         }
     for (; l < k; l += ELEMENT) {
         const elements joined =
-            join_rows_part(rows + l * stride, stride, k - l, least(columns, LANES));
+            join_rows_part(from, at + l * from.stride, k - l, least(columns, LANES));
         memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
     }
 }
@@ -247,17 +286,17 @@ static inline void transpose_8(const elements_8 in[8], elements_8 out[8])
     }
 }
 
-/* 8 rows of k numbers, stride apart, to [k][step] elements, a row to a column; or `count` rows if
-   that is less, and zeros. */
+/* 8 rows of k numbers, from number `at` on, to [k][step] elements, a row to a column; or `count`
+   rows if that is less, and zeros. */
 static inline void pack_8_rows(
-    const float *rows, size_t stride, size_t k, size_t count, element *to, size_t step)
+    mlm__operand from, size_t at, size_t k, size_t count, element *to, size_t step)
 {
     for (size_t l = 0; l < k; l += 8 * ELEMENT) {
         const size_t there = least(8 * ELEMENT, k - l);
         elements_8 in[8] = {{0}}, out[8];
         for (size_t i = 0; i < 8 && i < count; i++)
-            in[i] = there == 8 * ELEMENT ? join_columns(rows + i * stride + l)
-                                         : join_columns_part(rows + i * stride + l, there);
+            in[i] = there == 8 * ELEMENT ? join_columns(from, at + i * from.stride + l)
+                                         : join_columns_part(from, at + i * from.stride + l, there);
         transpose_8(in, out);
         for (size_t i = 0; i < units(there, ELEMENT); i++)
             memcpy(to + (l / ELEMENT + i) * step, &out[i], sizeof out[i]);
@@ -274,9 +313,9 @@ static void pack_panel(mlm__operand b, size_t k0, size_t k, size_t n0, size_t co
             for (size_t l = 0; l < units(k, ELEMENT); l++)
                 memset(to + l * PANEL + j, 0, unit * sizeof *to);
         else if (b.transposed)
-            pack_8_rows(b.numbers + (n0 + j) * b.stride + k0, b.stride, k, wanted, to + j, PANEL);
+            pack_8_rows(b, (n0 + j) * b.stride + k0, k, wanted, to + j, PANEL);
         else
-            pack_columns(b.numbers + k0 * b.stride + n0 + j, b.stride, k, wanted, to + j, PANEL);
+            pack_columns(b, k0 * b.stride + n0 + j, k, wanted, to + j, PANEL);
     }
 }
 
@@ -298,16 +337,19 @@ static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, 
 {
     if (a.transposed) {
         for (size_t i = 0; i < m; i += LANES)
-            pack_columns(a.numbers + k0 * a.stride + m0 + i, a.stride, k, m - i, room + i, A_STEP);
+            pack_columns(a, k0 * a.stride + m0 + i, k, m - i, room + i, A_STEP);
         return (left){room, 1, A_STEP};
     }
-    const float *numbers = a.numbers + m0 * a.stride + k0;
+    const size_t at = m0 * a.stride + k0;
 #ifdef __AVX512BF16__
+    const void *there = a.bf16 ? a.bf16 + at : NULL;
+    if (there && a.stride % 2 == 0 && k % 2 == 0 && (uintptr_t)there % sizeof(element) == 0)
+        return (left){there, a.stride / 2, 1};
     for (size_t i = 0; i < m; i++)
         for (size_t l = 0; l < k; l += 16) {
-            const float *from = numbers + i * a.stride + l;
+            const size_t from = at + i * a.stride + l;
             const elements_8 joined =
-                k - l >= 16 ? join_columns(from) : join_columns_part(from, k - l);
+                k - l >= 16 ? join_columns(a, from) : join_columns_part(a, from, k - l);
             memcpy(room + i * K_ELEMENTS + l / 2, &joined, sizeof joined);
         }
     return (left){room, K_ELEMENTS, 1};
@@ -315,7 +357,7 @@ static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, 
     (void)m;
     (void)k;
     (void)room;
-    return (left){numbers, a.stride, 1};
+    return (left){a.numbers + at, a.stride, 1};
 #endif
 }
 
@@ -353,6 +395,28 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
         }
 }
 
+/* ---- rounding --------------------------------------------------------------------------- */
+
+#ifdef __AVX512BF16__
+
+static void to_bf16(size_t n, const real *numbers, uint16_t *bf16)
+{
+    const mlm__operand from = {.numbers = numbers};
+    for (size_t i = 0; i < n; i += 16) {
+        const elements_8 joined =
+            n - i >= 16 ? join_columns(from, i) : join_columns_part(from, i, n - i);
+        memcpy(bf16 + i, &joined, least(16, n - i) * sizeof *bf16);
+    }
+}
+
+static void from_bf16(size_t n, const uint16_t *bf16, real *numbers)
+{
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = float_of(bf16[i]);
+}
+
+#endif
+
 #define TEXT_OF(name) TEXT(name)
 #define TEXT(name) #name
 #define TABLE_OF(name) TABLE(name)
@@ -365,4 +429,8 @@ const mlm__products TABLE_OF(MLM_PRODUCTS_VARIANT) = {
     .room_size = sizeof(rooms),
     .packed_size = packed_size,
     .pack = pack,
+#ifdef __AVX512BF16__
+    .round = to_bf16,
+    .widen = from_bf16,
+#endif
 };

@@ -11,6 +11,7 @@
 /* A matrix, rows stride numbers apart, or its transpose. */
 typedef struct mlm__operand {
     const real *numbers;
+    const uint16_t *bf16; /* instead of numbers: what mlm__products.round made of them */
     size_t stride;
     bool transposed;
     /* Right operands only: what mlm__products.pack made of the k x n matrix that this one is
@@ -29,13 +30,24 @@ static inline mlm__operand mlm__transposed(const real *numbers, size_t stride)
     return (mlm__operand){.numbers = numbers, .stride = stride, .transposed = true};
 }
 
-/* What is left of a right operand from row k0 and column n0 on, both multiples of MLM__PANEL. */
-static inline mlm__operand mlm__operand_from(mlm__operand b, size_t k0, size_t n0)
+static inline mlm__operand mlm__transpose(mlm__operand of)
 {
-    b.numbers += b.transposed ? n0 * b.stride + k0 : k0 * b.stride + n0;
-    b.k0 += k0;
-    b.n0 += n0;
-    return b;
+    of.transposed = !of.transposed;
+    return of;
+}
+
+/* What is left of an operand from a row and a column on; of a packed one, multiples of
+   MLM__PANEL. */
+static inline mlm__operand mlm__operand_from(mlm__operand of, size_t row, size_t column)
+{
+    const size_t at = of.transposed ? column * of.stride + row : row * of.stride + column;
+    if (of.bf16)
+        of.bf16 += at;
+    else
+        of.numbers += at;
+    of.k0 += row;
+    of.n0 += column;
+    return of;
 }
 
 /* Columns of a right operand that are packed together, in every variant a divisor of this. */
@@ -59,6 +71,11 @@ typedef struct mlm__products {
     void (*multiply)(size_t m, size_t n, size_t k, real alpha, mlm__operand a, mlm__operand b,
         bool add, real *c, size_t ldc, void *room);
     size_t room_size;
+
+    /* Numbers that several products read are rounded once: n of them to bf16, and back. Those of
+       fp32 have neither. */
+    void (*round)(size_t n, const real *numbers, uint16_t *bf16);
+    void (*widen)(size_t n, const uint16_t *bf16, real *numbers);
 
     /* Right operands that are used often are packed once. Bytes of B [k,n] packed, 0 where nothing
        is packed; and panels first to end - 1 of it, MLM__PANEL columns each. */

@@ -20,23 +20,24 @@ typedef struct mlm__attention {
     mlm__weights qkv;    /* weight [3H,H], bias [3H]: self.query, self.key, self.value */
     mlm__weights output; /* weight [H,H], bias [H]: output.dense */
     mlm__weights norm;   /* output.LayerNorm */
-    const real *x;       /* [N,H] */
+    mlm__rows x;         /* [N,H] */
     /* Kept for backward. */
-    real *projected;           /* [N,3H]: query, key, value of each token */
+    mlm__rows projected;       /* [N,3H]: query, key, value of each token */
     mlm__softmax_row *softmax; /* [N,A] */
-    real *context;             /* [N,H] */
+    mlm__rows context;         /* [N,H] */
     mlm__residual_norm kept;
 } mlm__attention;
 
-/* Numbers of scratch a thread needs; T is the longest sequence. */
-size_t mlm__attention_scratch(size_t T);
+/* Numbers of scratch a thread needs; T is the longest sequence, D = H / A. */
+size_t mlm__attention_scratch(size_t T, size_t D);
 
 /* projected = x Wqkv^T + bqkv; and for each sequence and head, with Q, K, V [T,D] of it:
    context = dropout(softmax(Q K^T / sqrt(D))) V
    out = LayerNorm(x + dropout(context Wo^T + bo))
      out [N,H], may be x
    Vaswani et al. 2017, eq. 1. Sequences are apart, so there is no mask. */
-void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *layer, real *out);
+void mlm__attention_forward(
+    const mlm__compute *compute, const mlm__attention *layer, mlm__rows out);
 
 /* dproj = dLayerNorm(dout) with dropout, dcontext = dproj Wo; for each sequence and head, with P
    the probabilities, R the multipliers of dropout, S the scores before softmax, dO of dcontext:
@@ -46,6 +47,6 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
    dx = dLayerNorm(dout) + dprojected Wqkv
      dout, dx, dproj, dcontext [N,H]; dprojected [N,3H] */
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
-    const real *dout, real *dproj, real *dcontext, real *dprojected, real *dx);
+    const real *dout, mlm__rows dproj, real *dcontext, mlm__rows dprojected, real *dx);
 
 #endif

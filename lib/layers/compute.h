@@ -38,6 +38,40 @@ static inline void mlm__multiply(const mlm__compute *compute, int32_t thread, si
         compute->products_room + (size_t)thread * compute->products_room_size);
 }
 
+/* Numbers of an array, and the same rounded to bf16 for products to read.
+   numbers NULL: only products read them. bf16 NULL: products read numbers. */
+typedef struct mlm__rows {
+    real *numbers;
+    uint16_t *bf16;
+} mlm__rows;
+
+/* What is left of them from number `at` on. */
+static inline mlm__rows mlm__rows_from(mlm__rows rows, size_t at)
+{
+    return (mlm__rows){rows.numbers ? rows.numbers + at : NULL, rows.bf16 ? rows.bf16 + at : NULL};
+}
+
+/* Where a layer computes them: in their place if there is one, else in room. */
+static inline real *mlm__rows_begin(mlm__rows rows, real *room)
+{
+    return rows.numbers ? rows.numbers : room;
+}
+
+/* And when n of them are computed. */
+static inline void mlm__rows_end(
+    const mlm__compute *compute, mlm__rows rows, size_t n, const real *computed)
+{
+    if (rows.bf16)
+        compute->products->round(n, computed, rows.bf16);
+}
+
+/* A matrix of them for products. */
+static inline mlm__operand mlm__plain_rows(mlm__rows rows, size_t stride)
+{
+    return (mlm__operand){
+        .numbers = rows.bf16 ? NULL : rows.numbers, .bf16 = rows.bf16, .stride = stride};
+}
+
 /* Pieces with so many multiplications in all. Few of them are done by the calling thread: to wake
    another one takes as long as about a million. */
 static inline void mlm__compute_pieces(const mlm__compute *compute, double multiplications,

@@ -8,8 +8,9 @@
 /* Groups are fixed, not one a thread, so that the order of the sum over them is. */
 enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
-/* Rows whose logits of a block are in scratch at a time, where no exponentials are kept. */
-enum { LOGIT_ROWS = 128 };
+/* Rows whose logits of a block are computed at a time, and are in the core's cache for what
+   follows. */
+enum { LOGIT_ROWS = 96 };
 
 static size_t round_up(size_t x, size_t unit)
 {
@@ -80,15 +81,16 @@ static void find_label(
     layer->label_leads[m] = logit == maximum && at.first + first == label;
 }
 
-/* Logits of rows and one block, then exponentials in their place. */
+/* Logits of rows and one block, then exponentials in their place; kept: where those stay. */
 static void block_rows(
-    const forward_work *work, block at, mlm__row_range rows, real *logits, int32_t thread)
+    const forward_work *work, block at, mlm__row_range rows, mlm__rows kept, int32_t thread)
 {
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
     const size_t H = layer->H, blocks = block_count(layer->cut);
+    real *logits = mlm__rows_begin(kept, mlm__scratch_of(work->compute, thread));
     mlm__multiply(work->compute, thread, rows.count, at.width, H, 1,
-        mlm__plain(layer->z + rows.first * H, H),
+        mlm__operand_from(mlm__plain_rows(layer->z, H), rows.first, 0),
         mlm__operand_from(mlm__forward_operand(layer->decoder, H), 0, at.first), false, logits,
         at.width);
     for (size_t r = 0; r < rows.count; r++) {
@@ -99,6 +101,7 @@ static void block_rows(
         find_label(layer, m, at, row, maximum);
         layer->maxima[m * blocks + at.index] = maximum;
         layer->sums[m * blocks + at.index] = kernels->exp_sum(at.width, maximum, row);
+        mlm__rows_end(work->compute, mlm__rows_from(kept, r * at.width), at.width, row);
     }
 }
 
@@ -113,14 +116,12 @@ static void group_piece(void *context, size_t piece, int32_t thread)
                 layer->maxima[m * block_count(layer->cut) + at.index] = -INFINITY;
                 layer->sums[m * block_count(layer->cut) + at.index] = 0;
             }
-        } else if (layer->exponentials) {
-            block_rows(work, at, (mlm__row_range){0, layer->M},
-                layer->exponentials + layer->M * at.first, thread);
         } else {
             for (size_t m = 0; m < layer->M; m += LOGIT_ROWS)
                 block_rows(work, at,
                     (mlm__row_range){m, layer->M - m < LOGIT_ROWS ? layer->M - m : LOGIT_ROWS},
-                    mlm__scratch_of(work->compute, thread), thread);
+                    mlm__rows_from(layer->exponentials, layer->M * at.first + m * at.width),
+                    thread);
         }
     }
 }
@@ -179,19 +180,28 @@ static void block_gradients(
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
     const size_t M = layer->M, H = layer->H, blocks = block_count(layer->cut);
-    real *dlogits = layer->exponentials + M * at.first;
-    for (size_t m = 0; m < M; m++) {
-        const size_t label = (size_t)layer->labels[m];
-        real *row = dlogits + m * at.width;
-        kernels->scale(at.width, layer->maxima[m * blocks + at.index] * work->scale, row);
-        if (label >= at.first && label < at.first + at.width)
-            row[label - at.first] -= work->scale;
+    const mlm__rows dlogits = mlm__rows_from(layer->exponentials, M * at.first);
+    const mlm__operand left = mlm__plain_rows(dlogits, at.width);
+    for (size_t first_row = 0; first_row < M; first_row += MLM__SUM_ROWS) {
+        const size_t rows = M - first_row < MLM__SUM_ROWS ? M - first_row : MLM__SUM_ROWS;
+        const mlm__rows place = mlm__rows_from(dlogits, first_row * at.width);
+        real *group = mlm__rows_begin(place, mlm__scratch_of(work->compute, thread));
+        if (place.bf16)
+            work->compute->products->widen(rows * at.width, place.bf16, group);
+        for (size_t r = 0; r < rows; r++) {
+            const size_t m = first_row + r, label = (size_t)layer->labels[m];
+            real *row = group + r * at.width;
+            kernels->scale(at.width, layer->maxima[m * blocks + at.index] * work->scale, row);
+            if (label >= at.first && label < at.first + at.width)
+                row[label - at.first] -= work->scale;
+        }
+        kernels->column_sums(rows, at.width, group, at.width, work->decoder.bias + at.first);
+        mlm__rows_end(work->compute, place, rows * at.width, group);
     }
     if (work->decoder.weight)
-        mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transposed(dlogits, at.width),
-            mlm__plain(layer->z, H), true, work->decoder.weight + at.first * H, H);
-    kernels->column_sums(M, at.width, dlogits, at.width, work->decoder.bias + at.first);
-    mlm__multiply(work->compute, thread, M, H, at.width, 1, mlm__plain(dlogits, at.width),
+        mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transpose(left),
+            mlm__plain_rows(layer->z, H), true, work->decoder.weight + at.first * H, H);
+    mlm__multiply(work->compute, thread, M, H, at.width, 1, left,
         mlm__operand_from(mlm__backward_operand(layer->decoder, H, layer->cut.V), at.first, 0),
         !first, part, H);
 }
@@ -237,7 +247,7 @@ typedef struct logits_work {
     mlm__weights decoder;
     size_t M, H;
     mlm__vocabulary_cut cut;
-    const real *z;
+    mlm__rows z;
     real *logits;
 } logits_work;
 
@@ -247,7 +257,7 @@ static void logits_piece(void *context, size_t piece, int32_t thread)
     const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = work->H, V = work->cut.V, first = piece * work->cut.group_width;
     const size_t width = V - first < work->cut.group_width ? V - first : work->cut.group_width;
-    mlm__multiply(work->compute, thread, work->M, width, H, 1, mlm__plain(work->z, H),
+    mlm__multiply(work->compute, thread, work->M, width, H, 1, mlm__plain_rows(work->z, H),
         mlm__operand_from(mlm__forward_operand(work->decoder, H), 0, first), false,
         work->logits + first, V);
     for (size_t m = 0; m < work->M; m++)
@@ -255,7 +265,7 @@ static void logits_piece(void *context, size_t piece, int32_t thread)
 }
 
 void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size_t M, size_t H,
-    mlm__vocabulary_cut cut, const real *z, real *logits)
+    mlm__vocabulary_cut cut, mlm__rows z, real *logits)
 {
     logits_work work = {compute, decoder, M, H, cut, z, logits};
     mlm__compute_pieces(compute, product_size(M, H, cut.V), cut.groups, logits_piece, &work);

@@ -16,7 +16,7 @@ typedef struct mlm__cross_entropy {
     size_t M, H;
     mlm__vocabulary_cut cut;
     mlm__weights decoder;  /* word_embeddings [V,H], cls.predictions.bias [V] */
-    const real *z;         /* [M,H] of the prediction head */
+    mlm__rows z;           /* [M,H] of the prediction head */
     const int32_t *labels; /* [M] */
     /* One number a row and block; blocks = groups blocks_a_group. */
     real *maxima;         /* [M,blocks] */
@@ -24,8 +24,8 @@ typedef struct mlm__cross_entropy {
     real *label_logits;   /* [M] */
     uint8_t *label_leads; /* [M] no lower id of the label's block has as high a logit */
     /* [M,V], in blocks of columns one after the other: exp(logit - the row's maximum in the block),
-       kept for backward. NULL: none is kept. */
-    real *exponentials;
+       kept for backward. Neither array: none is kept. */
+    mlm__rows exponentials;
 } mlm__cross_entropy;
 
 /* Numbers of scratch a thread needs. */
@@ -47,6 +47,6 @@ void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_e
 
 /* logits [M,V] = z E^T + bias. */
 void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size_t M, size_t H,
-    mlm__vocabulary_cut cut, const real *z, real *logits);
+    mlm__vocabulary_cut cut, mlm__rows z, real *logits);
 
 #endif

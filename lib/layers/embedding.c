@@ -8,7 +8,7 @@ enum { TABLE_COLUMNS = 32 };
 typedef struct forward_work {
     const mlm__compute *compute;
     const mlm__embedding *layer;
-    real *out;
+    mlm__rows out;
 } forward_work;
 
 static size_t type_of(const mlm__embedding *layer, size_t i)
@@ -25,7 +25,7 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
     real *room = mlm__scratch_of(work->compute, thread);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
-        real *sum = layer->kept.sum + i * H, *out = work->out + i * H;
+        real *sum = layer->kept.sum + i * H, *out = work->out.numbers + i * H;
         kernels->residual(H, layer->word + (size_t)layer->input_ids[i] * H, NULL,
             layer->type + type_of(layer, i) * H, sum);
         kernels->add(H, layer->position + (size_t)layer->place[i] * H, sum);
@@ -35,10 +35,11 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
             mlm__dropper_row(layer->dropper, kernels, MLM__SITE_EMBEDDINGS, i, H, room);
         if (multipliers)
             kernels->product(H, multipliers, out);
+        mlm__rows_end(work->compute, mlm__rows_from(work->out, i * H), H, out);
     }
 }
 
-void mlm__embedding_forward(const mlm__compute *compute, const mlm__embedding *layer, real *out)
+void mlm__embedding_forward(const mlm__compute *compute, const mlm__embedding *layer, mlm__rows out)
 {
     forward_work work = {compute, layer, out};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), forward_piece, &work);

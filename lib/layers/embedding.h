@@ -23,7 +23,8 @@ typedef struct mlm__embedding_gradients {
 } mlm__embedding_gradients;
 
 /* out = dropout(LayerNorm(word[id] + type[type id] + position[place]))   out [N,H] */
-void mlm__embedding_forward(const mlm__compute *compute, const mlm__embedding *layer, real *out);
+void mlm__embedding_forward(
+    const mlm__compute *compute, const mlm__embedding *layer, mlm__rows out);
 
 /* The row of each table gets the sum of its tokens' gradients; pad_token_id's row of word gets none
    (padding_idx of torch.nn.Embedding).

@@ -13,9 +13,9 @@ typedef struct mlm__feed_forward {
     mlm__weights intermediate; /* weight [I,H], bias [I]: intermediate.dense */
     mlm__weights output;       /* weight [H,I], bias [H]: output.dense */
     mlm__weights norm;         /* output.LayerNorm */
-    const real *x;             /* [N,H] */
+    mlm__rows x;               /* [N,H] */
     real *up;                  /* [N,I], kept for backward */
-    real *activated;           /* [N,I] act(up), room in forward and backward */
+    mlm__rows activated;       /* [N,I] act(up), room in forward and backward */
     mlm__residual_norm kept;
 } mlm__feed_forward;
 
@@ -24,13 +24,13 @@ typedef struct mlm__feed_forward {
      out [N,H], may be x
    Vaswani et al. 2017, eq. 2; activation and places of dropout as in Devlin et al. 2019. */
 void mlm__feed_forward_forward(
-    const mlm__compute *compute, const mlm__feed_forward *layer, real *out);
+    const mlm__compute *compute, const mlm__feed_forward *layer, mlm__rows out);
 
 /* dproj = dLayerNorm(dout) with dropout
    dup = (dproj W2) act'(up)
    dx = dLayerNorm(dout) + dup W1
      dout, dx, dproj [N,H]; dup [N,I]; activated is act(up) again, for the gradients of the weights */
 void mlm__feed_forward_backward(const mlm__compute *compute, const mlm__feed_forward *layer,
-    const real *dout, real *dproj, real *dup, real *dx);
+    const real *dout, mlm__rows dproj, mlm__rows dup, real *dx);
 
 #endif

@@ -26,13 +26,13 @@ typedef struct mlm__residual {
      residual, out [N,H], may be the same
    Ba, Kiros and Hinton 2016, eq. 4; equals torch.nn.LayerNorm (biased variance). */
 void mlm__residual_forward(
-    const mlm__compute *compute, const mlm__residual *layer, const real *residual, real *out);
+    const mlm__compute *compute, const mlm__residual *layer, const real *residual, mlm__rows out);
 
 /* With u = (sum - mean) rstd and g = dout weight:
    dresidual = dsum = rstd (g - mean(g) - u mean(g u))
    dy = dsum with forward's dropout
      dout, dresidual, dy [N,H], three arrays */
 void mlm__residual_backward(const mlm__compute *compute, const mlm__residual *layer,
-    const real *dout, real *dresidual, real *dy);
+    const real *dout, real *dresidual, mlm__rows dy);
 
 #endif

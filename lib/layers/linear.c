@@ -2,7 +2,12 @@
 
 /* Of a tile: a few hundred kilobytes with what it is computed from, so that it is in the core's
    cache for what follows; and tiles enough of a chunk of a large model for 64 threads. */
-enum { TILE_ROWS = 64, TILE_COLUMNS = 256 };
+enum { TILE_ROWS = 96, TILE_COLUMNS = 256 };
+
+size_t mlm__linear_scratch(void)
+{
+    return (TILE_ROWS + 1) * TILE_COLUMNS;
+}
 
 mlm__operand mlm__forward_operand(mlm__weights weights, size_t K)
 {
@@ -24,11 +29,10 @@ mlm__operand mlm__backward_operand(mlm__weights weights, size_t K, size_t O)
 typedef struct tiles_work {
     const mlm__compute *compute;
     size_t m, n, k;
-    const real *a;
-    mlm__operand b;
+    mlm__operand a, b;
     const real *bias;
     bool add;
-    real *c;
+    mlm__rows c;
     mlm__tile_fn *then;
     void *context;
 } tiles_work;
@@ -48,17 +52,26 @@ static void tile_piece(void *context, size_t piece, int32_t thread)
 {
     const tiles_work *work = context;
     const size_t down = tiles_along(work->m, TILE_ROWS);
-    mlm__tile tile = {.row = piece % down * TILE_ROWS, .column = piece / down * TILE_COLUMNS};
+    real *room = mlm__scratch_of(work->compute, thread);
+    mlm__tile tile = {.row = piece % down * TILE_ROWS,
+        .column = piece / down * TILE_COLUMNS,
+        .room = room + TILE_ROWS * TILE_COLUMNS};
     tile.rows = least(TILE_ROWS, work->m - tile.row);
     tile.columns = least(TILE_COLUMNS, work->n - tile.column);
-    real *c = work->c + tile.row * work->n + tile.column;
+    const mlm__rows c = mlm__rows_from(work->c, tile.row * work->n + tile.column);
+    tile.numbers = mlm__rows_begin(c, room);
+    tile.stride = c.numbers ? work->n : TILE_COLUMNS;
     mlm__multiply(work->compute, thread, tile.rows, tile.columns, work->k, 1,
-        mlm__plain(work->a + tile.row * work->k, work->k),
-        mlm__operand_from(work->b, 0, tile.column), work->add, c, work->n);
+        mlm__operand_from(work->a, tile.row, 0), mlm__operand_from(work->b, 0, tile.column),
+        work->add, tile.numbers, tile.stride);
     for (size_t i = 0; work->bias && i < tile.rows; i++)
-        work->compute->kernels->add(tile.columns, work->bias + tile.column, c + i * work->n);
+        work->compute->kernels->add(
+            tile.columns, work->bias + tile.column, tile.numbers + i * tile.stride);
     if (work->then)
         work->then(work->context, tile);
+    for (size_t i = 0; c.bf16 && i < tile.rows; i++)
+        mlm__rows_end(work->compute, mlm__rows_from(c, i * work->n), tile.columns,
+            tile.numbers + i * tile.stride);
 }
 
 static void multiply_tiles(tiles_work *work)
@@ -68,14 +81,14 @@ static void multiply_tiles(tiles_work *work)
 }
 
 void mlm__linear_forward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
-    size_t O, const real *x, real *y, mlm__tile_fn *then, void *context)
+    size_t O, mlm__operand x, mlm__rows y, mlm__tile_fn *then, void *context)
 {
     multiply_tiles(&(tiles_work){compute, N, O, K, x, mlm__forward_operand(weights, K),
         weights.bias, false, y, then, context});
 }
 
 void mlm__linear_backward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
-    size_t O, const real *dy, bool add, real *dx, mlm__tile_fn *then, void *context)
+    size_t O, mlm__operand dy, bool add, mlm__rows dx, mlm__tile_fn *then, void *context)
 {
     multiply_tiles(&(tiles_work){
         compute, N, K, O, dy, mlm__backward_operand(weights, K, O), NULL, add, dx, then, context});

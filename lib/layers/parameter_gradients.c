@@ -6,6 +6,16 @@ enum { NORM_COLUMNS = 64 };
    tiles for several threads. */
 enum { TILE_SMALL = 128, TILE_LARGE = 256, LARGE_WEIGHT = 512 * 512 };
 
+size_t mlm__parameter_gradients_scratch(void)
+{
+    return MLM__SUM_ROWS * TILE_LARGE;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 typedef struct gradients_work {
     const mlm__compute *compute;
     const mlm__linear_gradient *linears;
@@ -29,9 +39,20 @@ static size_t tile_count(const mlm__linear_gradient *linear)
     return tiles_along(linear->O, side) * tiles_along(linear->K, side);
 }
 
-static size_t least(size_t a, size_t b)
+/* sums[o] += sum over rows of dy. */
+static void add_bias_gradient(
+    const mlm__compute *compute, mlm__operand dy, size_t N, size_t O, real *room, real *sums)
 {
-    return a < b ? a : b;
+    if (!dy.bf16) {
+        compute->kernels->column_sums(N, O, dy.numbers, dy.stride, sums);
+        return;
+    }
+    for (size_t first = 0; first < N; first += MLM__SUM_ROWS) {
+        const size_t rows = least(MLM__SUM_ROWS, N - first);
+        for (size_t i = 0; i < rows; i++)
+            compute->products->widen(O, dy.bf16 + (first + i) * dy.stride, room + i * O);
+        compute->kernels->column_sums(rows, O, room, O, sums);
+    }
 }
 
 static void linear_tile(
@@ -40,12 +61,13 @@ static void linear_tile(
     const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
     const size_t o = tile / across * side, k = tile % across * side;
     const size_t O = least(side, linear->O - o), K = least(side, linear->K - k);
-    mlm__multiply(compute, thread, O, K, linear->N, 1,
-        mlm__transposed(linear->dy + o, linear->dy_stride), mlm__plain(linear->x + k, linear->K),
-        true, linear->into.weight + o * linear->K + k, linear->K);
+    const mlm__operand dy = mlm__operand_from(linear->dy, 0, o);
+    mlm__multiply(compute, thread, O, K, linear->N, 1, mlm__transpose(dy),
+        mlm__operand_from(linear->x, 0, k), true, linear->into.weight + o * linear->K + k,
+        linear->K);
     if (k == 0 && linear->into.bias)
-        compute->kernels->column_sums(
-            linear->N, O, linear->dy + o, linear->dy_stride, linear->into.bias + o);
+        add_bias_gradient(
+            compute, dy, linear->N, O, mlm__scratch_of(compute, thread), linear->into.bias + o);
 }
 
 static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm, size_t block)

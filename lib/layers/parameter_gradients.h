@@ -6,11 +6,10 @@
 
 /* Of y = x weight^T + bias:
      dweight += dy^T x   dbias += sum of dy over rows
-     x [N,K]   dy [N,O], rows dy_stride apart   dweight [O,K]   dbias [O], NULL: is 0 */
+     x [N,K]   dy [N,O]   dweight [O,K]   dbias [O], NULL: is 0 */
 typedef struct mlm__linear_gradient {
     size_t N, K, O;
-    const real *x, *dy;
-    size_t dy_stride;
+    mlm__operand x, dy;
     mlm__weight_gradients into;
 } mlm__linear_gradient;
 
@@ -24,6 +23,9 @@ typedef struct mlm__norm_gradient {
     const real *dy;
     mlm__weight_gradients into;
 } mlm__norm_gradient;
+
+/* Numbers of scratch a thread needs. */
+size_t mlm__parameter_gradients_scratch(void);
 
 /* All of a layer at once, so that there is work for every thread. A piece owns a tile of a weight,
    or columns of a norm, and sums over all rows in order. */

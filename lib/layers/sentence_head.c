@@ -17,15 +17,16 @@ void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *
     const size_t B = layer->B, H = layer->H;
     for (size_t b = 0; b < B; b++)
         memcpy(x + b * H, hidden + first_row(layer, b) * H, H * sizeof(real));
-    mlm__linear_forward(compute, layer->pooler, B, H, H, x, pooled, NULL, NULL);
+    mlm__linear_forward(compute, layer->pooler, B, H, H, mlm__plain(x, H),
+        (mlm__rows){.numbers = pooled}, NULL, NULL);
     compute->kernels->tanh(B * H, pooled, pooled);
 }
 
 void mlm__sentence_logits(
     const mlm__compute *compute, const mlm__sentence_head *layer, const real *pooled, real *logits)
 {
-    mlm__linear_forward(
-        compute, layer->classifier, layer->B, layer->H, 2, pooled, logits, NULL, NULL);
+    mlm__linear_forward(compute, layer->classifier, layer->B, layer->H, 2,
+        mlm__plain(pooled, layer->H), (mlm__rows){.numbers = logits}, NULL, NULL);
 }
 
 void mlm__sentence_loss(
@@ -55,13 +56,16 @@ void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentenc
     mlm__weight_gradients pooler, mlm__weight_gradients classifier)
 {
     const size_t B = layer->B, H = layer->H;
-    mlm__linear_backward(compute, layer->classifier, B, H, 2, dlogits, false, dpooled, NULL, NULL);
+    mlm__linear_backward(compute, layer->classifier, B, H, 2, mlm__plain(dlogits, 2), false,
+        (mlm__rows){.numbers = dpooled}, NULL, NULL);
     for (size_t i = 0; i < B * H; i++)
         dpooled[i] *= 1 - pooled[i] * pooled[i];
-    mlm__linear_backward(compute, layer->pooler, B, H, H, dpooled, false, dx, NULL, NULL);
+    mlm__linear_backward(compute, layer->pooler, B, H, H, mlm__plain(dpooled, H), false,
+        (mlm__rows){.numbers = dx}, NULL, NULL);
     for (size_t b = 0; b < B; b++)
         compute->kernels->add(H, dx + b * H, dhidden + first_row(layer, b) * H);
     const mlm__linear_gradient gradients[2] = {
-        {B, H, H, x, dpooled, H, pooler}, {B, H, 2, pooled, dlogits, 2, classifier}};
+        {B, H, H, mlm__plain(x, H), mlm__plain(dpooled, H), pooler},
+        {B, H, 2, mlm__plain(pooled, H), mlm__plain(dlogits, 2), classifier}};
     mlm__parameter_gradients(compute, gradients, 2, NULL, 0);
 }

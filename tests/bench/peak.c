@@ -39,8 +39,8 @@ enum { OWN_ROWS = 128 };
 typedef struct own_bare_product {
     bare_product base;
     const mlm__products *products;
-    mlm__operand weight; /* W^T */
-    char *rooms;         /* room_size bytes a thread */
+    mlm__operand x, weight; /* X, W^T */
+    char *rooms;            /* room_size bytes a thread */
     size_t room_size;
 } own_bare_product;
 
@@ -48,9 +48,8 @@ static void own_piece(void *context, size_t piece, int32_t thread)
 {
     const own_bare_product *p = context;
     const size_t first = piece * OWN_ROWS;
-    p->products->multiply(OWN_ROWS, PEAK_O, PEAK_K, 1,
-        mlm__plain(p->base.x + first * PEAK_K, PEAK_K), p->weight, false,
-        p->base.y + first * PEAK_O, PEAK_O, p->rooms + (size_t)thread * p->room_size);
+    p->products->multiply(OWN_ROWS, PEAK_O, PEAK_K, 1, mlm__operand_from(p->x, first, 0), p->weight,
+        false, p->base.y + first * PEAK_O, PEAK_O, p->rooms + (size_t)thread * p->room_size);
 }
 
 static void own_run(bare_product *base)
@@ -69,10 +68,16 @@ bare_product *own_product(mlm_runtime *runtime, int32_t precision, const float *
     own_bare_product *p = peak_alloc(sizeof *p);
     *p = (own_bare_product){.base = {own_run, runtime, x, w, NULL},
         .products = products,
+        .x = mlm__plain(x, PEAK_K),
         .weight = mlm__transposed(w, PEAK_K),
         .room_size = (products->room_size + 63) / 64 * 64};
     p->base.y = peak_alloc(sizeof(float) * PEAK_N * PEAK_O);
     p->rooms = peak_alloc((size_t)mlm__threads(runtime) * p->room_size);
+    if (products->bf16) {
+        uint16_t *rounded = peak_alloc(sizeof *rounded * PEAK_N * PEAK_K);
+        products->round((size_t)PEAK_N * PEAK_K, x, rounded);
+        p->x = (mlm__operand){.bf16 = rounded, .stride = PEAK_K};
+    }
     const size_t packed_size = products->packed_size(PEAK_K, PEAK_O);
     if (packed_size > 0) {
         void *packed = peak_alloc(packed_size);

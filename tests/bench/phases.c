@@ -63,23 +63,25 @@ void phases_stop(void)
     }
 
 TIMED(PHASE_EMBEDDING, mlm__embedding_forward,
-    (const mlm__compute *compute, const mlm__embedding *layer, real *out), (compute, layer, out))
+    (const mlm__compute *compute, const mlm__embedding *layer, mlm__rows out),
+    (compute, layer, out))
 TIMED(PHASE_ATTENTION, mlm__attention_forward,
-    (const mlm__compute *compute, const mlm__attention *layer, real *out), (compute, layer, out))
+    (const mlm__compute *compute, const mlm__attention *layer, mlm__rows out),
+    (compute, layer, out))
 TIMED(PHASE_LINEAR, mlm__linear_forward,
-    (const mlm__compute *compute, mlm__weights weights, size_t N, size_t K, size_t O, const real *x,
-        real *y, mlm__tile_fn *then, void *context),
+    (const mlm__compute *compute, mlm__weights weights, size_t N, size_t K, size_t O,
+        mlm__operand x, mlm__rows y, mlm__tile_fn *then, void *context),
     (compute, weights, N, K, O, x, y, then, context))
 TIMED(PHASE_LINEAR_BACKWARD, mlm__linear_backward,
     (const mlm__compute *compute, mlm__weights weights, size_t N, size_t K, size_t O,
-        const real *dy, bool add, real *dx, mlm__tile_fn *then, void *context),
+        mlm__operand dy, bool add, mlm__rows dx, mlm__tile_fn *then, void *context),
     (compute, weights, N, K, O, dy, add, dx, then, context))
 TIMED(PHASE_RESIDUAL, mlm__residual_forward,
-    (const mlm__compute *compute, const mlm__residual *layer, const real *residual, real *out),
+    (const mlm__compute *compute, const mlm__residual *layer, const real *residual, mlm__rows out),
     (compute, layer, residual, out))
 TIMED(PHASE_RESIDUAL_BACKWARD, mlm__residual_backward,
     (const mlm__compute *compute, const mlm__residual *layer, const real *dout, real *dresidual,
-        real *dy),
+        mlm__rows dy),
     (compute, layer, dout, dresidual, dy))
 TIMED(PHASE_LOSS, mlm__cross_entropy_forward,
     (const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses,
@@ -90,8 +92,8 @@ TIMED(PHASE_LOSS_BACKWARD, mlm__cross_entropy_backward,
         real *dz, mlm__weight_gradients decoder),
     (compute, layer, scale, parts, dz, decoder))
 TIMED(PHASE_ATTENTION_BACKWARD, mlm__attention_backward,
-    (const mlm__compute *compute, const mlm__attention *layer, const real *dout, real *dproj,
-        real *dcontext, real *dprojected, real *dx),
+    (const mlm__compute *compute, const mlm__attention *layer, const real *dout, mlm__rows dproj,
+        real *dcontext, mlm__rows dprojected, real *dx),
     (compute, layer, dout, dproj, dcontext, dprojected, dx))
 TIMED(PHASE_WEIGHT_GRADIENTS, mlm__parameter_gradients,
     (const mlm__compute *compute, const mlm__linear_gradient *linears, size_t linear_count,

@@ -154,6 +154,78 @@ START_TEST(product_is_right)
 }
 END_TEST
 
+/* NULL: this CPU has none. */
+static const mlm__products *bf16_products(void)
+{
+    const mlm__products *products = mlm__products_get(true);
+    return products->bf16 ? products : NULL;
+}
+
+/* The same matrix rounded, stride numbers between its rows, with nothing behind the last. */
+static mlm__operand rounded(
+    const mlm__products *products, mlm__operand of, size_t rows, size_t columns, size_t stride)
+{
+    uint16_t *bf16 = malloc(((rows - 1) * stride + columns) * sizeof *bf16);
+    ck_assert_ptr_nonnull(bf16);
+    for (size_t i = 0; i < rows; i++)
+        products->round(columns, of.numbers + i * of.stride, bf16 + i * stride);
+    return (mlm__operand){.bf16 = bf16, .stride = stride, .transposed = of.transposed};
+}
+
+/* With rows an even or odd number of numbers apart. */
+START_TEST(rounded_operands_give_the_same_bytes)
+{
+    const mlm__products *products = bf16_products();
+    if (!products)
+        return;
+    const size_t *shape = shapes[_i];
+    for (int form = 0; form < 8; form++) {
+        const bool transpose_a = form & 1, transpose_b = form & 2;
+        product p = product_make(products, shape, transpose_a, transpose_b);
+        float *expected = malloc(p.m * p.ldc * sizeof *expected);
+        ck_assert_ptr_nonnull(expected);
+        product_compute(products, &p, p.m, 0.5f, false);
+        memcpy(expected, p.c, p.m * p.ldc * sizeof *expected);
+        const size_t across_a = transpose_a ? p.m : p.k, across_b = transpose_b ? p.k : p.n;
+        const size_t more = form & 4 ? 1 : 2;
+        p.left = rounded(
+            products, p.left, transpose_a ? p.k : p.m, across_a, across_a + more + across_a % 2);
+        p.right = rounded(
+            products, p.right, transpose_b ? p.n : p.k, across_b, across_b + more + across_b % 2);
+        product_compute(products, &p, p.m, 0.5f, false);
+        ck_assert_mem_eq(expected, p.c, p.m * p.ldc * sizeof *expected);
+        free((void *)(uintptr_t)p.left.bf16);
+        free((void *)(uintptr_t)p.right.bf16);
+        free(expected);
+        product_free(&p);
+    }
+}
+END_TEST
+
+START_TEST(rounding_is_to_nearest_even)
+{
+    const mlm__products *products = bf16_products();
+    if (!products)
+        return;
+    const float ties[] = {1 + 0x1p-8f, 1 + 0x3p-8f, -1 - 0x1p-8f, 1 + 0x1p-8f + 0x1p-23f, 0, -0.0f,
+        INFINITY, -INFINITY, 3.3e38f, 0x1p-126f};
+    enum { TIES = sizeof ties / sizeof ties[0], COUNT = 1000 };
+    float *numbers = random_matrix(1, COUNT, 4), back[COUNT + 1];
+    uint16_t bf16[COUNT + 1];
+    memcpy(numbers, ties, sizeof ties);
+    for (size_t n = 1; n <= COUNT; n += n < 40 ? 1 : 53) {
+        bf16[n] = 0x1234;
+        back[n] = 7;
+        products->round(n, numbers, bf16);
+        products->widen(n, bf16, back);
+        for (size_t i = 0; i < n; i++)
+            ck_assert(back[i] == to_bf16(numbers[i]));
+        ck_assert(bf16[n] == 0x1234 && back[n] == 7);
+    }
+    free(numbers);
+}
+END_TEST
+
 /* What follows a row and a column of a packed operand, and what is before. */
 START_TEST(part_of_packed_is_the_product_with_that_part)
 {
@@ -376,6 +448,8 @@ Suite *products_suite(void)
     Suite *suite = suite_create("products");
     TCase *tests = tcase_create("products");
     tcase_add_loop_test(tests, product_is_right, 0, VARIANTS * SHAPES);
+    tcase_add_loop_test(tests, rounded_operands_give_the_same_bytes, 0, SHAPES);
+    tcase_add_test(tests, rounding_is_to_nearest_even);
     tcase_add_loop_test(tests, part_of_packed_is_the_product_with_that_part, 0, VARIANTS - 1);
     tcase_add_loop_test(tests, row_does_not_depend_on_others, 0, VARIANTS - 1);
     tcase_add_loop_test(tests, not_a_number_stays_in_its_row, 0, VARIANTS);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "base/runtime.h"
@@ -41,11 +42,8 @@ static void check_visits(const visits *seen)
         ck_assert_int_eq(seen->visited[i], 1);
 }
 
-START_TEST(tiles_make_the_whole_layer)
+static mlm__compute compute_make(const mlm__products *products)
 {
-    const mlm__products *products = mlm__products_variant((size_t)_i);
-    if (!products || products->bf16)
-        return;
     mlm_runtime_options options;
     mlm_runtime_options_init(&options, sizeof options);
     options.threads = 2;
@@ -54,7 +52,25 @@ START_TEST(tiles_make_the_whole_layer)
         .products_room_size = (products->room_size + 63) / 64 * 64};
     assert_ok(mlm_runtime_create(&options, &compute.runtime));
     compute.products_room = aligned_alloc(64, 2 * compute.products_room_size + 64);
-    ck_assert_ptr_nonnull(compute.products_room);
+    compute.scratch_size = (mlm__linear_scratch() + 15) / 16 * 16;
+    compute.scratch = aligned_alloc(64, 2 * compute.scratch_size * sizeof(real));
+    ck_assert(compute.products_room && compute.scratch);
+    return compute;
+}
+
+static void compute_free(mlm__compute *compute)
+{
+    free(compute->products_room);
+    free(compute->scratch);
+    mlm_runtime_free(compute->runtime);
+}
+
+START_TEST(tiles_make_the_whole_layer)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i);
+    if (!products || products->bf16)
+        return;
+    mlm__compute compute = compute_make(products);
     real *weight = random_numbers(O * K, 1), *bias = random_numbers(O, 2);
     real *x = random_numbers(N * K, 3), *y = random_numbers(N * O, 4);
     const mlm__weights weights = {.weight = weight, .bias = bias};
@@ -64,7 +80,8 @@ START_TEST(tiles_make_the_whole_layer)
 
     visits forward = {O, calloc(N, O)}, backward = {K, calloc(N, K)};
     ck_assert(forward.visited && backward.visited);
-    mlm__linear_forward(&compute, weights, N, K, O, x, y, visit, &forward);
+    mlm__linear_forward(
+        &compute, weights, N, K, O, mlm__plain(x, K), (mlm__rows){.numbers = y}, visit, &forward);
     check_visits(&forward);
     for (size_t i = 0; i < N; i++)
         for (size_t o = 0; o < O; o++) {
@@ -75,7 +92,8 @@ START_TEST(tiles_make_the_whole_layer)
         }
 
     real *dx = random_numbers(N * K, 5), *before = random_numbers(N * K, 5);
-    mlm__linear_backward(&compute, weights, N, K, O, y, true, dx, visit, &backward);
+    mlm__linear_backward(&compute, weights, N, K, O, mlm__plain(y, O), true,
+        (mlm__rows){.numbers = dx}, visit, &backward);
     check_visits(&backward);
     for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < K; k++) {
@@ -88,14 +106,52 @@ START_TEST(tiles_make_the_whole_layer)
         products->end();
     free(forward.visited);
     free(backward.visited);
-    free(compute.products_room);
     free(weight);
     free(bias);
     free(x);
     free(y);
     free(dx);
     free(before);
-    mlm_runtime_free(compute.runtime);
+    compute_free(&compute);
+}
+END_TEST
+
+/* Rounded rows in and out: the same bytes as rounding what is computed of the numbers. */
+START_TEST(rounded_rows)
+{
+#ifndef MLM_REAL_DOUBLE
+    const mlm__products *products = mlm__products_get(true);
+    if (!products->bf16)
+        return;
+    mlm__compute compute = compute_make(products);
+    real *weight = random_numbers(O * K, 1), *bias = random_numbers(O, 2);
+    real *x = random_numbers(N * K, 3), *y = random_numbers(N * O, 4);
+    uint16_t *x16 = malloc(N * K * sizeof *x16), *y16 = malloc(N * O * sizeof *y16);
+    uint16_t *expected = malloc(N * O * sizeof *expected);
+    ck_assert(x16 && y16 && expected);
+    const mlm__weights weights = {.weight = weight, .bias = bias};
+    products->round(N * K, x, x16);
+    mlm__linear_forward(
+        &compute, weights, N, K, O, mlm__plain(x, K), (mlm__rows){.numbers = y}, NULL, NULL);
+    products->round(N * O, y, expected);
+    const mlm__operand rounded = mlm__plain_rows((mlm__rows){.bf16 = x16}, K);
+    mlm__linear_forward(&compute, weights, N, K, O, rounded, (mlm__rows){.bf16 = y16}, NULL, NULL);
+    ck_assert_mem_eq(y16, expected, N * O * sizeof *expected);
+    real *both = random_numbers(N * O, 5);
+    memset(y16, 0, N * O * sizeof *y16);
+    mlm__linear_forward(&compute, weights, N, K, O, rounded, (mlm__rows){both, y16}, NULL, NULL);
+    ck_assert_mem_eq(y16, expected, N * O * sizeof *expected);
+    ck_assert_mem_eq(both, y, N * O * sizeof *both);
+    free(weight);
+    free(bias);
+    free(x);
+    free(y);
+    free(x16);
+    free(y16);
+    free(expected);
+    free(both);
+    compute_free(&compute);
+#endif
 }
 END_TEST
 
@@ -104,6 +160,7 @@ Suite *linear_suite(void)
     Suite *suite = suite_create("linear");
     TCase *tests = tcase_create("linear");
     tcase_add_loop_test(tests, tiles_make_the_whole_layer, 0, 3);
+    tcase_add_test(tests, rounded_rows);
     suite_add_tcase(suite, tests);
     return suite;
 }
