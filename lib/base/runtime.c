@@ -43,7 +43,7 @@ static mlm_status check_options(const mlm_runtime_options *options)
 
 static size_t runtime_size(int32_t threads)
 {
-    return sizeof(mlm_runtime) + (size_t)(threads - 1) * sizeof(mlm__worker);
+    return sizeof(mlm_runtime) + (size_t)threads * sizeof(mlm__worker);
 }
 
 mlm_status mlm_runtime_create(const mlm_runtime_options *options, mlm_runtime **out)

@@ -11,10 +11,14 @@
 #include "base/threads.h"
 #include "mlm/mlm.h"
 
+/* A thread of the pool; 0 is the caller's, whoever that is. */
 typedef struct mlm__worker {
+    /* Its share of the pieces of the work on hand: from next on, to end - 1. */
+    alignas(64) atomic_size_t next;
+    size_t end;
     pthread_t thread;
-    struct mlm__pool *pool;
-    int32_t index; /* the caller is 0 */
+    struct mlm_runtime *runtime;
+    int32_t index;
 } mlm__worker;
 
 /* docs/threads.md has the life of a pool. All zero is a pool that has not started. */
@@ -29,8 +33,6 @@ typedef struct mlm__pool {
     /* The work on hand, written while no worker is inside. */
     mlm__work_fn *work;
     void *context;
-    size_t pieces;
-    alignas(64) atomic_size_t next_piece;
 
     /* Number of the work, whether it is open, and how many workers are inside (threads.c). */
     alignas(64) atomic_uint state;
@@ -50,7 +52,7 @@ struct mlm_runtime {
     atomic_llong memory_now, memory_peak;
     atomic_llong last_progress; /* mlm__nanoseconds */
     mlm__pool pool;
-    mlm__worker workers[]; /* threads - 1 */
+    mlm__worker workers[]; /* threads */
 };
 
 /* Cores this process may use, at least 1. */

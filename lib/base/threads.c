@@ -122,11 +122,18 @@ static void wait_for_workers(mlm__pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void run_pieces(mlm__pool *pool, int32_t thread)
+/* A thread's own share first, which lies together and is the same one whenever as many pieces are
+   shared out, so that it finds in its core's cache what it left there; then what is left of the
+   others'. */
+static void run_pieces(mlm_runtime *runtime, int32_t thread)
 {
-    size_t piece;
-    while ((piece = atomic_fetch_add(&pool->next_piece, 1)) < pool->pieces)
-        pool->work(pool->context, piece, thread);
+    const mlm__pool *pool = &runtime->pool;
+    for (int32_t i = 0; i < runtime->threads; i++) {
+        mlm__worker *of = &runtime->workers[(thread + i) % runtime->threads];
+        size_t piece;
+        while ((piece = atomic_fetch_add(&of->next, 1)) < of->end)
+            pool->work(pool->context, piece, thread);
+    }
 }
 
 /* Enters work that is open and new; *seen becomes its number. */
@@ -154,13 +161,13 @@ static void leave(mlm__pool *pool)
 static void *worker_main(void *argument)
 {
     const mlm__worker *worker = argument;
-    mlm__pool *pool = worker->pool;
+    mlm__pool *pool = &worker->runtime->pool;
     fenv_t inherited;
     mlm__fp_enter(&inherited); /* a new thread has its creator's mode */
     unsigned seen = 0;         /* closed work is never entered, so 0 is no work's number */
     while (!atomic_load(&pool->stop)) {
         if (enter(pool, &seen)) {
-            run_pieces(pool, worker->index);
+            run_pieces(worker->runtime, worker->index);
             leave(pool);
         } else {
             wait_for_work(pool, seen);
@@ -188,10 +195,10 @@ static void start(mlm_runtime *runtime, pid_t process)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int32_t i = 0; i < runtime->threads - 1; i++) {
+    for (int32_t i = 1; i < runtime->threads; i++) {
         mlm__worker *worker = &runtime->workers[i];
-        worker->pool = pool;
-        worker->index = i + 1;
+        worker->runtime = runtime;
+        worker->index = i;
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
             break;
         pool->worker_count++;
@@ -208,7 +215,7 @@ void mlm__pool_stop(mlm_runtime *runtime)
     atomic_store(&pool->stop, true);
     pthread_cond_broadcast(&pool->work_came);
     pthread_mutex_unlock(&pool->mutex);
-    for (int32_t i = 0; i < pool->worker_count; i++)
+    for (int32_t i = 1; i <= pool->worker_count; i++)
         pthread_join(runtime->workers[i].thread, NULL);
     pthread_cond_destroy(&pool->workers_left);
     pthread_cond_destroy(&pool->work_came);
@@ -222,12 +229,18 @@ static bool take(mlm__pool *pool, pid_t process)
     return user != process && atomic_compare_exchange_strong(&pool->user, &user, process);
 }
 
-static void publish(mlm__pool *pool, size_t pieces, mlm__work_fn *work, void *context)
+static void publish(mlm_runtime *runtime, size_t pieces, mlm__work_fn *work, void *context)
 {
+    mlm__pool *pool = &runtime->pool;
     pool->work = work;
     pool->context = context;
-    pool->pieces = pieces;
-    atomic_store(&pool->next_piece, 0);
+    const size_t threads = (size_t)runtime->threads;
+    const size_t share = pieces / threads, more = pieces % threads;
+    for (size_t i = 0, first = 0; i < threads; i++) {
+        atomic_store(&runtime->workers[i].next, first);
+        first += share + (i < more);
+        runtime->workers[i].end = first;
+    }
     unsigned number = (atomic_load(&pool->state) & ~(unsigned)(OPEN | INSIDE_MASK)) + NUMBER_ONE;
     atomic_store(&pool->state, number | OPEN);
     if (atomic_load(&pool->sleepers) > 0) {
@@ -250,8 +263,8 @@ void mlm__parallel(mlm_runtime *runtime, size_t pieces, mlm__work_fn *work, void
     }
     if (pool->process != process)
         start(runtime, process);
-    publish(pool, pieces, work, context);
-    run_pieces(pool, 0);
+    publish(runtime, pieces, work, context);
+    run_pieces(runtime, 0);
     atomic_fetch_and(&pool->state, ~(unsigned)OPEN);
     wait_for_workers(pool);
     atomic_store(&pool->user, 0);
