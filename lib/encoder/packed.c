@@ -36,9 +36,19 @@ static size_t columns_of(const entry *e, int which)
     return which == FORWARD ? e->O : e->K;
 }
 
+static size_t rows_of(const entry *e, int which)
+{
+    return which == FORWARD ? e->K : e->O;
+}
+
+static size_t units(size_t length, size_t unit)
+{
+    return (length + unit - 1) / unit;
+}
+
 static size_t panels_of(const entry *e, int which)
 {
-    return (columns_of(e, which) + MLM__PANEL - 1) / MLM__PANEL;
+    return units(columns_of(e, which), MLM__PANEL);
 }
 
 static void add_entry(mlm__packed *packed, mlm__affine at, size_t K, size_t O)
@@ -48,7 +58,7 @@ static void add_entry(mlm__packed *packed, mlm__affine at, size_t K, size_t O)
     for (int which = FORWARD; which < FORMS; which++) {
         form *f = &packed->forms[which];
         e->place[which] = f->size;
-        f->size += packed->products->packed_size(which == FORWARD ? K : O, columns_of(e, which));
+        f->size += packed->products->packed_size(rows_of(e, which), columns_of(e, which));
     }
 }
 
@@ -93,8 +103,8 @@ const mlm__products *mlm__packed_products(const mlm__packed *packed)
 
 /* ---- packing ---------------------------------------------------------------------------- */
 
-/* Panels a piece packs. */
-enum { PIECE_PANELS = 4 };
+/* Rows of a panel that a piece packs: some microseconds of it. */
+enum { PIECE_ROWS = 1024 };
 
 typedef struct pack_work {
     const mlm__packed *packed;
@@ -104,7 +114,7 @@ typedef struct pack_work {
 
 static size_t pieces_of(const entry *e, int which)
 {
-    return (panels_of(e, which) + PIECE_PANELS - 1) / PIECE_PANELS;
+    return panels_of(e, which) * units(rows_of(e, which), PIECE_ROWS);
 }
 
 static void pack_piece(void *context, size_t piece, int32_t thread)
@@ -116,11 +126,12 @@ static void pack_piece(void *context, size_t piece, int32_t thread)
     for (; piece >= pieces_of(e, work->which); e++)
         piece -= pieces_of(e, work->which);
     const real *weight = work->parameters + e->at.weight;
-    const size_t first = piece * PIECE_PANELS, panels = panels_of(e, work->which);
-    const size_t end = first + PIECE_PANELS < panels ? first + PIECE_PANELS : panels;
-    const bool forward = work->which == FORWARD;
-    packed->products->pack(forward ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K),
-        forward ? e->K : e->O, columns_of(e, work->which), first, end,
+    const size_t rows = rows_of(e, work->which), pieces = units(rows, PIECE_ROWS);
+    const size_t k0 = piece % pieces * PIECE_ROWS;
+    packed->products->pack(
+        work->which == FORWARD ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K), rows,
+        columns_of(e, work->which), piece / pieces, k0,
+        rows - k0 < PIECE_ROWS ? rows : k0 + PIECE_ROWS,
         packed->forms[work->which].memory + e->place[work->which]);
 }
 

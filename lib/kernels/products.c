@@ -324,12 +324,12 @@ static size_t packed_size(size_t k, size_t n)
     return units(n, MLM__PANEL) * MLM__PANEL * units(k, ELEMENT) * sizeof(element);
 }
 
-static void pack(mlm__operand b, size_t k, size_t n, size_t first, size_t end, void *packed)
+static void pack(
+    mlm__operand b, size_t k, size_t n, size_t panel, size_t k0, size_t k1, void *packed)
 {
-    const size_t panels = MLM__PANEL / PANEL;
-    for (size_t p = first * panels; p < end * panels; p++)
-        pack_panel(b, 0, k, p * PANEL, n > p * PANEL ? n - p * PANEL : 0,
-            (element *)packed + p * PANEL * units(k, ELEMENT));
+    for (size_t n0 = panel * MLM__PANEL; n0 < (panel + 1) * MLM__PANEL; n0 += PANEL)
+        pack_panel(b, k0, k1 - k0, n0, n > n0 ? n - n0 : 0,
+            (element *)packed + n0 * units(k, ELEMENT) + k0 / ELEMENT * PANEL);
 }
 
 /* Rows m0 to m0 + m - 1 and numbers k0 to k0 + k - 1 of A as tiles read them. */

@@ -78,9 +78,10 @@ typedef struct mlm__products {
     void (*widen)(size_t n, const uint16_t *bf16, real *numbers);
 
     /* Right operands that are used often are packed once. Bytes of B [k,n] packed, 0 where nothing
-       is packed; and panels first to end - 1 of it, MLM__PANEL columns each. */
+       is packed; and one panel of it, MLM__PANEL columns, from row k0 (even) to k1 - 1. */
     size_t (*packed_size)(size_t k, size_t n);
-    void (*pack)(mlm__operand b, size_t k, size_t n, size_t first, size_t end, void *packed);
+    void (*pack)(
+        mlm__operand b, size_t k, size_t n, size_t panel, size_t k0, size_t k1, void *packed);
 } mlm__products;
 
 /* The best variant of this build and CPU; always the same one. bf16: where the CPU has no

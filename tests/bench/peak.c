@@ -81,7 +81,8 @@ bare_product *own_product(mlm_runtime *runtime, int32_t precision, const float *
     const size_t packed_size = products->packed_size(PEAK_K, PEAK_O);
     if (packed_size > 0) {
         void *packed = peak_alloc(packed_size);
-        products->pack(p->weight, PEAK_K, PEAK_O, 0, PEAK_O / MLM__PANEL, packed);
+        for (size_t panel = 0; panel < PEAK_O / MLM__PANEL; panel++)
+            products->pack(p->weight, PEAK_K, PEAK_O, panel, 0, PEAK_K, packed);
         p->weight.packed = packed;
         p->weight.packed_k = PEAK_K;
     }

@@ -21,7 +21,7 @@
 static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
     {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
     {13, 16, 513}};
-enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4 };
+enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4, PACKED_ROWS = 100 };
 
 static float *random_matrix(size_t rows, size_t stride, uint32_t site)
 {
@@ -81,7 +81,9 @@ static void product_pack(const mlm__products *products, product *p)
     p->packed = aligned(products->packed_size(p->k, p->n));
     const size_t panels = (p->n + MLM__PANEL - 1) / MLM__PANEL;
     for (size_t i = 0; i < panels; i++)
-        products->pack(p->right, p->k, p->n, i, i + 1, p->packed);
+        for (size_t k0 = 0; k0 < p->k; k0 += PACKED_ROWS)
+            products->pack(p->right, p->k, p->n, i, k0,
+                k0 + PACKED_ROWS < p->k ? k0 + PACKED_ROWS : p->k, p->packed);
     p->right.packed = p->packed;
     p->right.packed_k = p->k;
 }
