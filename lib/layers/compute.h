@@ -84,6 +84,14 @@ static inline void mlm__compute_pieces(const mlm__compute *compute, double multi
             work(context, piece, 0);
 }
 
+/* The same for work on numbers that are no products, such as a norm's: one takes about as long as
+   32 multiplications. */
+static inline void mlm__compute_row_pieces(const mlm__compute *compute, size_t numbers,
+    size_t pieces, mlm__work_fn *work, void *context)
+{
+    mlm__compute_pieces(compute, 32 * (double)numbers, pieces, work, context);
+}
+
 /* Rows of a piece of work on rows, such as layer norm: some microseconds of it. */
 enum { MLM__PIECE_ROWS = 16 };
 

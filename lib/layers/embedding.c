@@ -115,6 +115,6 @@ void mlm__embedding_backward(const mlm__compute *compute, const mlm__embedding *
         layer->N, layer->H, layer->kept.sum, layer->kept.moments, dout, into->norm};
     mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), norm_backward_piece, &work);
     mlm__parameter_gradients(compute, NULL, 0, &norm, 1);
-    mlm__compute_pieces(compute, 3 * (double)layer->N * (double)layer->H,
+    mlm__compute_row_pieces(compute, layer->N * layer->H,
         (layer->H + TABLE_COLUMNS - 1) / TABLE_COLUMNS, table_piece, &work);
 }

@@ -32,8 +32,8 @@ void mlm__residual_forward(
     const mlm__compute *compute, const mlm__residual *layer, const real *residual, mlm__rows out)
 {
     forward_work work = {compute, layer, residual, out};
-    mlm__compute_pieces(compute, 8 * (double)layer->N * (double)layer->H, mlm__pieces_of(layer->N),
-        forward_piece, &work);
+    mlm__compute_row_pieces(
+        compute, layer->N * layer->H, mlm__pieces_of(layer->N), forward_piece, &work);
 }
 
 typedef struct backward_work {
@@ -69,6 +69,6 @@ void mlm__residual_backward(const mlm__compute *compute, const mlm__residual *la
     const real *dout, real *dresidual, mlm__rows dy)
 {
     backward_work work = {compute, layer, dout, dresidual, dy};
-    mlm__compute_pieces(compute, 8 * (double)layer->N * (double)layer->H, mlm__pieces_of(layer->N),
-        backward_piece, &work);
+    mlm__compute_row_pieces(
+        compute, layer->N * layer->H, mlm__pieces_of(layer->N), backward_piece, &work);
 }

@@ -2,7 +2,7 @@
 
 /* Of a tile: a few hundred kilobytes with what it is computed from, so that it is in the core's
    cache for what follows; and tiles enough of a chunk of a large model for 64 threads. */
-enum { TILE_ROWS = 96, TILE_COLUMNS = 256 };
+enum { TILE_ROWS = 48, TILE_COLUMNS = 256 };
 
 size_t mlm__linear_scratch(void)
 {
@@ -47,14 +47,15 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Tiles of the same columns follow each other, so that threads share what they read of b. */
+/* Tiles of the same rows follow each other: of those a thread finds in its core's cache what it
+   computed of them before. */
 static void tile_piece(void *context, size_t piece, int32_t thread)
 {
     const tiles_work *work = context;
-    const size_t down = tiles_along(work->m, TILE_ROWS);
+    const size_t across = tiles_along(work->n, TILE_COLUMNS);
     real *room = mlm__scratch_of(work->compute, thread);
-    mlm__tile tile = {.row = piece % down * TILE_ROWS,
-        .column = piece / down * TILE_COLUMNS,
+    mlm__tile tile = {.row = piece / across * TILE_ROWS,
+        .column = piece % across * TILE_COLUMNS,
         .room = room + TILE_ROWS * TILE_COLUMNS};
     tile.rows = least(TILE_ROWS, work->m - tile.row);
     tile.columns = least(TILE_COLUMNS, work->n - tile.column);

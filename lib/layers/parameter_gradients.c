@@ -108,7 +108,7 @@ void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gra
     }
     for (size_t i = 0; i < norm_count; i++) {
         pieces += tiles_along(norms[i].H, NORM_COLUMNS);
-        multiplications += 2 * (double)norms[i].N * (double)norms[i].H;
+        multiplications += 32 * (double)norms[i].N * (double)norms[i].H;
     }
     mlm__compute_pieces(compute, multiplications, pieces, gradients_piece, &work);
 }

@@ -38,12 +38,6 @@ static void norm_piece(void *context, size_t piece, int32_t thread)
     }
 }
 
-/* Of work on rows that is cheap beside products. */
-static double row_work(const mlm__prediction_head *layer)
-{
-    return 8 * (double)layer->M * (double)layer->H;
-}
-
 void mlm__prediction_head_forward(
     const mlm__compute *compute, const mlm__prediction_head *layer, const real *hidden, mlm__rows z)
 {
@@ -58,7 +52,7 @@ void mlm__prediction_head_forward(
     }
     mlm__linear_forward(compute, layer->transform, M, H, H, mlm__plain_rows(layer->x, H),
         (mlm__rows){.numbers = layer->up}, activate_tile, &work);
-    mlm__compute_pieces(compute, row_work(layer), mlm__pieces_of(M), norm_piece, &work);
+    mlm__compute_row_pieces(compute, M * layer->H, mlm__pieces_of(M), norm_piece, &work);
 }
 
 typedef struct backward_work {
@@ -93,7 +87,7 @@ void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__predi
 {
     const size_t M = layer->M, H = layer->H;
     backward_work work = {compute, layer, dz, dup, dx};
-    mlm__compute_pieces(compute, row_work(layer), mlm__pieces_of(M), norm_backward_piece, &work);
+    mlm__compute_row_pieces(compute, M * layer->H, mlm__pieces_of(M), norm_backward_piece, &work);
     mlm__linear_backward(compute, layer->transform, M, H, H, mlm__plain_rows(dup, H), false,
         (mlm__rows){.numbers = dx}, NULL, NULL);
     for (size_t m = 0; m < M; m++)
