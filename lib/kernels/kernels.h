@@ -1,8 +1,8 @@
 /* The one table of everything that computes on rows of numbers; products.h has matrix products.
 
-   Row kernels are compiled several times, for several instruction sets, from one source and give
-   the same bytes in each: no contraction of a multiplication and an addition, and every sum over a
-   row is 16 partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l +
+   Row kernels are compiled several times, for several instruction sets, from one source. Those with
+   fused multiplications and additions give the same bytes as each other: what is fused is written
+   out, and every sum over a row is 16 partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l +
    4, l and l + 2, l and l + 1. The functions exp, erf and tanh are our own, because those of C
    libraries change.
 

@@ -49,6 +49,16 @@ static inline float float_of(uint32_t bits)
     return x;
 }
 
+/* a b + c, rounded once where the CPU can. */
+static inline float multiply_add(float a, float b, float c)
+{
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
 /* exp(x + low) for x in [-106, 64], |low| much below 1: 2^k exp(r) with k the integer next to
    x / ln 2, ln 2 in two parts, of which the first times k is exact (Cody and Waite 1980), and a
    minimax polynomial for exp(r) - 1 - r with an error of 3e-9. At most 1 ulp from the true value,
@@ -58,14 +68,14 @@ static inline float exp_parts(float x, float low)
 {
     const float to_integer =
         12582912.0f; /* 1.5 2^23: adding it puts an integer into the last bits */
-    float shifted = x * 1.44269504f + to_integer;
+    float shifted = multiply_add(x, 1.44269504f, to_integer);
     float k = shifted - to_integer;
-    float r = ((x - k * 0.693359375f) - k * -2.12194440e-4f) + low;
+    float r = multiply_add(k, 2.12194440e-4f, multiply_add(k, -0.693359375f, x)) + low;
     float p = 0.001381478398f;
-    p = p * r + 0.008368707575f;
-    p = p * r + 0.0416683848f;
-    p = p * r + 0.1666652071f;
-    p = p * r + 0.4999999346f;
+    p = multiply_add(p, r, 0.008368707575f);
+    p = multiply_add(p, r, 0.0416683848f);
+    p = multiply_add(p, r, 0.1666652071f);
+    p = multiply_add(p, r, 0.4999999346f);
     p = 1.0f + (r + (r * r) * p);
     return p * float_of((bits_of(shifted) << 23) + ((127u + 32u) << 23)) * 0x1p-32f;
 }
@@ -106,16 +116,16 @@ static inline float normal_cdf(float x, float *e)
     *e = exp_parts(-0.5f * high * high, -0.5f * (a - high) * (a + high));
     float t = (a - 4.0f) / (a + 4.0f);
     float p = -7.162864977e-5f;
-    p = p * t + -6.058599754e-5f;
-    p = p * t + 0.0006928653659f;
-    p = p * t + -0.000303733076f;
-    p = p * t + -0.005004380528f;
-    p = p * t + 0.01794019397f;
-    p = p * t + -0.03219727017f;
-    p = p * t + 0.02859998196f;
-    p = p * t + 0.01399959615f;
-    p = p * t + -0.09670346699f;
-    p = p * t + 0.4720532069f;
+    p = multiply_add(p, t, -6.058599754e-5f);
+    p = multiply_add(p, t, 0.0006928653659f);
+    p = multiply_add(p, t, -0.000303733076f);
+    p = multiply_add(p, t, -0.005004380528f);
+    p = multiply_add(p, t, 0.01794019397f);
+    p = multiply_add(p, t, -0.03219727017f);
+    p = multiply_add(p, t, 0.02859998196f);
+    p = multiply_add(p, t, 0.01399959615f);
+    p = multiply_add(p, t, -0.09670346699f);
+    p = multiply_add(p, t, 0.4720532069f);
     float tail = *e * (p / (a + 1.0f));
     return x < 0.0f ? tail : 1.0f - tail;
 }
