@@ -110,6 +110,10 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
         for (size_t j = 0; j < VECTORS; j++)
             sum[i][j] = (vector){0};
     }
+    /* C comes from memory while the sums are made. */
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j += LANES)
+            __builtin_prefetch(c + i * ldc + j, 1);
     for (size_t l = 0; l < k; l++) {
         vector right[VECTORS];
         UNROLLED
