@@ -133,12 +133,20 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
     if (!whole && add)
         for (size_t i = 0; i < rows; i++)
             memcpy(edge + i * PANEL, c + i * ldc, columns * sizeof *c);
+    if (alpha != 1) {
+        UNROLLED
+        for (size_t i = 0; i < rows; i++) {
+            UNROLLED
+            for (size_t j = 0; j < VECTORS; j++)
+                sum[i][j] *= alpha;
+        }
+    }
     UNROLLED
     for (size_t i = 0; i < rows; i++) {
         UNROLLED
         for (size_t j = 0; j < VECTORS; j++) {
             loose_vector *at = (loose_vector *)(to + i * step + j * LANES);
-            *at = add ? alpha * sum[i][j] + *at : alpha * sum[i][j];
+            *at = add ? sum[i][j] + *at : sum[i][j];
         }
     }
     for (size_t i = 0; i < rows && !whole; i++)
