@@ -1,11 +1,12 @@
 /* Whole training steps (forward, backward, clipping, AdamW; dropout 0.1) against the machine's
    matrix-product peak; docs/performance.md says how to read it:
      train [--configs tiny,mini,...] [--precision f32,bf16] [--threads 1,2] [--shapes 32x128,...]
-           [--seconds S] [--text FILE] [--cpu-time] [--no-peak] [--no-phases] [--lengths]
+           [--seconds S] [--text FILE] [--cpu CPU] [--cpu-time] [--no-peak] [--no-phases] [--lengths]
    A shape is BxT, or "natural": lines of FILE, or made-up lengths like those of real text. Each
    case is a process of its own and gets S seconds of steps, at least two. --cpu-time divides by
    CPU seconds a thread, for a machine that others use; it is exact on one thread, where nobody
-   waits. --lengths prints the lengths of the natural batches, a batch a line, and does nothing
+   waits. --cpu baseline, avx2 or avx512: kernels are those of a CPU without the instructions beyond.
+   --lengths prints the lengths of the natural batches, a batch a line, and does nothing
    else. */
 #include <errno.h>
 #include <getopt.h>
@@ -19,6 +20,7 @@
 
 #include "base/runtime.h"
 #include "base/runtime_state.h"
+#include "kernels/kernels.h"
 #include "clock.h"
 #include "peak.h"
 #include "phases.h"
@@ -436,6 +438,17 @@ static bool take_shape(selection *chosen, const char *name)
     return true;
 }
 
+static void take_cpu(const char *name)
+{
+    static const char *const names[] = {"baseline", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0) {
+            mlm__kernels_most = i;
+            return;
+        }
+    stop("what is", name);
+}
+
 static void each(selection *chosen, const char *list, bool (*take)(selection *, const char *))
 {
     char names[256];
@@ -450,9 +463,9 @@ static selection selection_of(int argc, char **argv)
     static const struct option options[] = {{"configs", required_argument, NULL, 'c'},
         {"precision", required_argument, NULL, 'p'}, {"threads", required_argument, NULL, 't'},
         {"shapes", required_argument, NULL, 's'}, {"seconds", required_argument, NULL, 'd'},
-        {"text", required_argument, NULL, 'f'}, {"cpu-time", no_argument, NULL, 'u'},
-        {"no-peak", no_argument, NULL, 'n'}, {"no-phases", no_argument, NULL, 'h'},
-        {"lengths", no_argument, NULL, 'l'}, {0}};
+        {"text", required_argument, NULL, 'f'}, {"cpu", required_argument, NULL, 'm'},
+        {"cpu-time", no_argument, NULL, 'u'}, {"no-peak", no_argument, NULL, 'n'},
+        {"no-phases", no_argument, NULL, 'h'}, {"lengths", no_argument, NULL, 'l'}, {0}};
     selection chosen = {.seconds = 2, .peak = true, .phases = true};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -473,6 +486,9 @@ static selection selection_of(int argc, char **argv)
             break;
         case 'f':
             chosen.text = optarg;
+            break;
+        case 'm':
+            take_cpu(optarg);
             break;
         case 'u':
             chosen.cpu_time = true;
