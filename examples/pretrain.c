@@ -218,6 +218,8 @@ static void complete(struct settings *settings)
 {
     if (!settings->output)
         refuse("--output is missing");
+    if (settings->resume && settings->overwrite)
+        refuse("--resume and --overwrite exclude each other");
     if (settings->vocab && settings->vocab_size)
         refuse("--vocab and --vocab-size exclude each other");
     if (settings->config && settings->init)
@@ -331,6 +333,9 @@ int main(int argc, char **argv)
             &s.cache, 0, 0},
         {OPTION_SWITCH, "--resume", NULL,
             "go on with the run in --output, or begin it where there is none yet", &s.resume, 0, 0},
+        {OPTION_SWITCH, "--overwrite", NULL,
+            "begin a new run, also where --output and --metrics have an older one", &s.overwrite, 0,
+            0},
         {OPTION_TEXT, "--metrics", "FILE.jsonl", "one JSON object for each update", &s.metrics, 0,
             0},
         {OPTION_TEXT, "--add-words", "FILE", "with --init: a word a line, each to be one token",

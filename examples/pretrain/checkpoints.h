@@ -25,7 +25,6 @@ static const char *const checkpoint_files[] = {"trainer.json", "config.json", "m
 struct checkpoints {
     char newest[PATH_SIZE], best[PATH_SIZE]; /* DIR without final slashes, and DIR-best */
     int64_t keep, precision;
-    int replaces;   /* those that there are are of a run that the first save will replace */
     int64_t *steps; /* [count] of the DIR-checkpoint-STEP there are, highest first */
     size_t count;
 };
@@ -113,8 +112,6 @@ static inline void list_kept(struct checkpoints *checkpoints)
     join_names(parent, checkpoints->newest, "");
     parent[slash ? slash - checkpoints->newest + 1 : 0] = '\0';
     checkpoints->count = 0;
-    if (checkpoints->replaces)
-        return;
     if (!(folder = opendir(slash ? parent : ".")))
         return; /* saving will say why */
     while ((entry = readdir(folder))) {
@@ -204,17 +201,10 @@ static inline void remove_kept(struct checkpoints *checkpoints, int64_t but, int
         }
 }
 
-/* After a save of the newest. The first that is not of the beginning replaces what was of another
-   run. */
+/* After a save of the newest. */
 static inline void checkpoints_keep(
     struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
 {
-    if (checkpoints->replaces && step == 0)
-        return;
-    if (checkpoints->replaces) {
-        checkpoints->replaces = 0;
-        remove_kept(checkpoints, 0, INT64_MAX);
-    }
     if (checkpoints->keep < 2)
         return;
     keep_newest(checkpoints, trainer, step);
@@ -306,24 +296,43 @@ static inline mlm_status find_checkpoint(
     }
 }
 
-/* Before a run begins. What is there of another stays until the first save; a model that is of no run
-   is refused. */
-static inline void expect_replacement(struct checkpoints *checkpoints)
+/* A model that is of no run. */
+static inline void refuse_foreign(const char *directory)
 {
     char path[PATH_SIZE];
-    const int newest = is_checkpoint(checkpoints->newest);
+    join_names(path, directory, "/model.safetensors");
+    if (is_checkpoint(directory) || access(path, F_OK) != 0)
+        return;
+    complain("%s is no checkpoint of a run, and would be replaced: name another --output", path);
+    exit(EXIT_FAILURE);
+}
+
+/* Before a run begins. Whether one that is there is given up is for the user to say. */
+static inline void expect_replacement(
+    struct checkpoints *checkpoints, const struct settings *settings)
+{
+    char path[PATH_SIZE];
+    int found = is_checkpoint(checkpoints->newest);
+    join_names(path, checkpoints->newest, "");
     list_kept(checkpoints);
-    checkpoints->replaces = checkpoints->count > 0;
-    if (newest || checkpoints->replaces)
-        complain("warning: %s holds a run that the first save of this one will replace%s; --resume "
-                 "goes on with it",
-            checkpoints->newest, checkpoints->replaces ? ", and all its DIR-checkpoint-STEP" : "");
-    join_names(path, checkpoints->newest, "/model.safetensors");
-    if (!newest && access(path, F_OK) == 0) {
-        complain(
-            "%s is no checkpoint of a run, and would be replaced: name another --output", path);
+    if (!found && checkpoints->count > 0) {
+        found = 1;
+        kept_path(checkpoints, checkpoints->steps[0], path);
+    }
+    if (found && !settings->overwrite) {
+        complain("%s is of a run: --resume goes on with it, --overwrite begins a new one that "
+                 "replaces it",
+            path);
         exit(EXIT_FAILURE);
     }
+    if (settings->eval && is_checkpoint(checkpoints->best) && !settings->overwrite) {
+        complain("%s is of a run that is not in %s: --overwrite begins a new one that replaces it",
+            checkpoints->best, settings->output);
+        exit(EXIT_FAILURE);
+    }
+    refuse_foreign(checkpoints->newest);
+    if (settings->eval)
+        refuse_foreign(checkpoints->best);
 }
 
 #endif /* CHECKPOINTS_H */

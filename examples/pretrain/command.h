@@ -23,7 +23,7 @@ static inline char *quote_word(char *text, const char *word)
     return text;
 }
 
-/* Before the options are read, which moves them. */
+/* Before the options are read, which moves them. What overwrote goes on with what it has begun. */
 static inline void remember_command(int argc, char **argv)
 {
     size_t size = sizeof " --resume";
@@ -35,6 +35,8 @@ static inline void remember_command(int argc, char **argv)
     }
     end = resume_command = allocate(size, 1);
     for (i = 0; i < argc; ++i) {
+        if (strcmp(argv[i], "--overwrite") == 0)
+            continue;
         if (i > 0)
             *end++ = ' ';
         end = quote_word(end, argv[i]);

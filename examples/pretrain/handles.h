@@ -63,15 +63,15 @@ static inline void find_beginning(const struct settings *settings, struct handle
         return;
     }
     handles->resumed[0] = '\0';
-    expect_replacement(&handles->checkpoints);
-    if (!settings->resume)
-        return;
-    if (settings->metrics && stat(settings->metrics, &metrics) == 0 && metrics.st_size > 0) {
-        complain("--metrics %s: is of a run that has no checkpoint in %s", settings->metrics,
-            settings->output);
+    expect_replacement(&handles->checkpoints, settings);
+    if (settings->metrics && !settings->overwrite && stat(settings->metrics, &metrics) == 0 &&
+        metrics.st_size > 0) {
+        complain("--metrics %s: is of a run that has no checkpoint in %s: --overwrite begins a new "
+                 "one that replaces it",
+            settings->metrics, settings->output);
         exit(EXIT_FAILURE);
     }
-    if (!settings->quiet)
+    if (settings->resume && !settings->quiet)
         complain("no checkpoint in %s yet: the run begins", settings->output);
 }
 
@@ -241,26 +241,27 @@ static inline void close_handles(struct handles *handles)
 }
 
 /* Saves the untrained model: whether --output can be written is found out now, not after hours,
-   and a run that is killed early has lost nothing. An older run there stays until the first save
-   of this one, but where a run may go back there must be something of its own. */
+   and a run that is killed early has lost nothing. What it overwrites is given up here, when
+   all has been read that the new run needs. */
 static inline void prepare_output(const struct settings *settings, struct handles *handles)
 {
     const char *newest = handles->checkpoints.newest;
-    const int replaces = !handles->resumed[0] && is_checkpoint(newest);
+    const int begins = !handles->resumed[0];
     int own = strcmp(handles->resumed, newest) == 0;
     mlm_metrics last;
     mlm_metrics_init(&last, sizeof last);
     check(mlm_trainer_get_metrics(handles->trainer, &last));
-    if (!is_checkpoint(newest) || (replaces && settings->on_divergence)) {
+    if (begins || !is_checkpoint(newest)) {
         check(mlm_trainer_save(handles->trainer, newest));
         own = 1;
     }
+    if (begins)
+        remove_kept(&handles->checkpoints, 0, INT64_MAX);
     if (own) /* also one that was killed between saving and keeping */
         checkpoints_keep(&handles->checkpoints, handles->trainer, last.step);
     /* The new one beside the old one; those that are kept; the best one. */
     warn_of_space(&handles->checkpoints,
-        handles->resumed[0] ? 1
-                            : (settings->keep > 1 ? settings->keep : 1) + (settings->eval != NULL));
+        begins ? (settings->keep > 1 ? settings->keep : 1) + (settings->eval != NULL) : 1);
 }
 
 static inline int64_t count_parameters(const mlm_encoder *encoder)

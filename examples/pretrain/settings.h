@@ -13,7 +13,7 @@ struct settings {
     int64_t vocab_size, steps, batch_size, accumulate, T, warmup, schedule, masking, seed, threads;
     int64_t precision, eval_every, patience, save_every, keep, max_bad_updates, on_divergence;
     double learning_rate, weight_decay, dropout, mask_probability, min_delta, max_loss_rise;
-    int resume, quiet, next_sentence, freeze_embeddings;
+    int resume, overwrite, quiet, next_sentence, freeze_embeddings;
     const char *add_words;
     int64_t freeze_layers;
 };

@@ -97,14 +97,33 @@ same "metrics of another run: untouched" before other.jsonl
 run "resuming what is not there begins" train new --steps 20 --resume
 same "resuming what is not there begins: the same model" straight/model.safetensors \
     new/model.safetensors
-fails "a mistyped directory" 'other.jsonl: is of a run that has no checkpoint in nwe' nwe \
+fails "a mistyped directory" 'other.jsonl: is of a run that has no checkpoint in nwe:' nwe \
     --steps 20 --resume --metrics other.jsonl
 same "a mistyped directory: the metrics are untouched" before other.jsonl
 holds "a mistyped directory: nothing is made" err [ ! -e nwe ]
-train kept --steps 20 > out 2> err
-holds "a new run beside kept checkpoints: they are replaced" err [ $? -eq 0 ]
-count "a new run beside kept checkpoints: it is said" 1 '^pretrain: warning: kept holds a run' err
-holds "a new run beside kept checkpoints: none is left" err [ ! -e kept-checkpoint-10 ]
+
+# ---- an older run
+cp -r straight gone-checkpoint-8
+cp -r straight lone-best
+fails "a new run where an older one is" 'straight is of a run: --resume goes on with it, --overwrite' \
+    straight --steps 20
+fails "a new run where an older one is kept" 'gone-checkpoint-8 is of a run: --resume' gone --steps 20
+for resume in '' --resume; do
+    fails "a new run where an older one's best model is $resume" 'lone-best is of a run .*--overwrite' \
+        lone --steps 20 --eval held_out.txt $resume
+    fails "a new run with an older one's metrics $resume" 'other.jsonl: is of a run .*: --overwrite' \
+        nowhere --steps 20 --metrics other.jsonl $resume
+done
+same "an older run's metrics are untouched" before other.jsonl
+cp -r other overwritten
+cp -r other overwritten-checkpoint-18
+cp other.jsonl overwritten.jsonl
+run "an older run's place, if the user says so" train overwritten --steps 20 --overwrite \
+    --metrics overwritten.jsonl
+same "its checkpoint is the new one's" straight/trainer.json overwritten/trainer.json
+holds "its kept ones are gone" out [ ! -e overwritten-checkpoint-18/trainer.json ]
+untimed overwritten.jsonl > overwritten.metrics
+same "its metrics are the new one's" straight.metrics overwritten.metrics
 cp -r straight model
 rm model/trainer.json
 fails "a model that is no run's" 'model/model.safetensors is no checkpoint of a run' model \
@@ -146,7 +165,8 @@ differs "freeze_layers is 1, $trained 0" --freeze-layers 1 text.txt
 
 # ---- the command that goes on
 cp text.txt "it's a text.txt"
-"$programs/pretrain" --output commanded $small --steps 100000 --metrics commanded.jsonl \
+cp -r straight commanded
+"$programs/pretrain" --output commanded $small --steps 100000 --overwrite --metrics commanded.jsonl \
     "it's a text.txt" > running.out 2> running &
 process=$!
 tries=0
@@ -155,7 +175,7 @@ until [ -s commanded.jsonl ] || [ $tries -eq 100 ]; do
     tries=$((tries + 1))
 done
 fails "metrics that a run is writing" 'commanded.jsonl: another run is writing to it' elsewhere \
-    --steps 20 --metrics commanded.jsonl
+    --steps 20 --metrics commanded.jsonl --overwrite
 kill -s TERM $process
 wait $process
 holds "stopped: status 3" running [ $? -eq 3 ]

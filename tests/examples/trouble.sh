@@ -50,7 +50,7 @@ count "nothing but NaN: ten updates are dropped" 10 \
     '^pretrain: warning: after step 0: .*the loss is -\?nan; the update is dropped (' err
 count "nothing but NaN: it says what it did" 1 '^pretrain: diverged at step 0; stopped, and never ' err
 "$programs/pretrain" --output never --init spoiled --seq-length 32 --batch-size 4 --steps 9 --quiet \
-    --max-bad-updates 3 text.txt > out 2> err
+    --max-bad-updates 3 --overwrite text.txt > out 2> err
 count "--max-bad-updates" 3 'is dropped' err
 count "no update, no line" 0 '^{"step"' never.jsonl
 holds "there is a report all the same" err grep -q 'No update' never/report.html
