@@ -538,7 +538,7 @@ MLM_API MLM_CHECK mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encode
    corpus are as they were at that save, and what was accumulated is dropped. Options stay; from
    now on every rate, the schedule's or a set one, is multiplied by rate_factor, in (0,1], and by
    those of earlier calls. That survives in checkpoints; a resume with another learning_rate ends
-   it. With ranks: all call it, and all read; where one fails, resume all. */
+   it. With ranks: all call it, and all read; where one fails, none goes back. */
 MLM_API MLM_CHECK mlm_status mlm_trainer_go_back(mlm_trainer *trainer, const char *directory, double rate_factor);
 /* As mlm_encoder_get_tensor: the gradient that the last update used (of the mean
    loss, before clipping), until the next accumulate. data is NULL of what is frozen. */

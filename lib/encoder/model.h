@@ -41,9 +41,11 @@ mlm_status mlm__model_load_as(mlm_runtime *runtime, const char *directory, uint6
     bool sentence_head, mlm__model **out);
 mlm_status mlm__model_load(
     mlm_runtime *runtime, const char *directory, uint64_t seed, mlm__model **out);
-/* Puts the values of a directory into the model; after an error it is as before. A config that
-   differs is MLM_ERR_MISMATCH and names the member; no tensor may be missing. */
-mlm_status mlm__model_read(mlm__model *model, const char *directory);
+/* The values that a directory has for the model, in a new array; the model stays as it is. A config
+   that differs is MLM_ERR_MISMATCH and names the member; no tensor may be missing. */
+mlm_status mlm__model_read(const mlm__model *model, const char *directory, float **out);
+/* Takes over what mlm__model_read gave. */
+void mlm__model_put(mlm__model *model, float *parameters);
 /* config.json and model.safetensors into an open directory; dtype is MLM_F32 or MLM_BF16. */
 mlm_status mlm__model_write(const mlm__model *model, mlm__directory *directory, int32_t dtype);
 

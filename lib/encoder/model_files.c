@@ -315,27 +315,30 @@ mlm_status mlm__model_load(
     return mlm__model_load_as(runtime, directory, seed, false, out);
 }
 
-static mlm_status read_resolved(mlm__model *model, const char *directory)
+static mlm_status read_resolved(const mlm__model *model, const char *directory, float **out)
 {
     mlm_encoder_config config;
-    float *parameters;
     MLM__TRY(read_config(model->runtime, directory, &config));
     MLM__TRY(mlm__encoder_config_compare(&model->layout->config, &config, directory));
-    MLM__TRY(read_parameters(model->runtime, directory, model->layout, false, 0, &parameters));
-    memcpy(model->parameters, parameters, model->layout->size * sizeof *parameters);
-    mlm__model_changed(model);
-    mlm__free(model->runtime, parameters);
-    return MLM_OK;
+    return read_parameters(model->runtime, directory, model->layout, false, 0, out);
 }
 
-mlm_status mlm__model_read(mlm__model *model, const char *directory)
+mlm_status mlm__model_read(const mlm__model *model, const char *directory, float **out)
 {
+    *out = NULL;
     char *resolved = mlm__directory_resolve(model->runtime, directory);
     if (!resolved)
         return MLM_ERR_MEMORY;
-    mlm_status status = read_resolved(model, resolved);
+    mlm_status status = read_resolved(model, resolved, out);
     mlm__free(model->runtime, resolved);
     return status;
+}
+
+void mlm__model_put(mlm__model *model, float *parameters)
+{
+    memcpy(model->parameters, parameters, model->layout->size * sizeof *parameters);
+    mlm__model_changed(model);
+    mlm__free(model->runtime, parameters);
 }
 
 static mlm__tensor_source source_of(

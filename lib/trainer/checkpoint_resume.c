@@ -215,23 +215,22 @@ static mlm_status check_frozen(
     return MLM_OK;
 }
 
-/* The checkpoint's parts, read and verified. The encoder comes last: it takes all or nothing. */
+/* The checkpoint's parts, read and verified. */
 static mlm_status fill(mlm_trainer *trainer, const char *directory, const json_t *root,
-    const mlm__trainer_record *record, const mlm_trainer *alike)
+    const mlm__trainer_record *record, const mlm_trainer *alike, float **parameters)
 {
     MLM__TRY(mlm__provenance_keep(trainer, json_object_get(root, "provenance")));
     if (alike)
         MLM__TRY(mlm__provenance_check(trainer, alike->tokenizer, alike->corpus, alike->masker));
     MLM__TRY(read_moments(trainer, directory));
-    MLM__TRY(mlm__model_read(trainer->encoder->model, directory));
     trainer->state = record->state;
     trainer->metrics = record->metrics;
-    return MLM_OK;
+    return mlm__model_read(trainer->encoder->model, directory, parameters);
 }
 
 static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
     const char *json_path, const json_t *root, const mlm_trainer_options *given,
-    const mlm_trainer *alike, mlm_trainer **out)
+    const mlm_trainer *alike, mlm__checkpoint *out)
 {
     mlm__trainer_record record;
     MLM__TRY(mlm__trainer_json_read(root, json_path, &record));
@@ -243,7 +242,7 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         MLM__TRY(check_frozen(given, &record.options, directory));
     mlm_trainer *trainer;
     MLM__TRY(mlm__trainer_new(runtime, encoder, given ? given : &record.options, &trainer));
-    mlm_status status = fill(trainer, directory, root, &record, alike);
+    mlm_status status = fill(trainer, directory, root, &record, alike, &out->parameters);
     if (status < MLM_OK) {
         mlm_trainer_free(trainer);
         return status;
@@ -259,12 +258,12 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
         mlm__log(encoder->runtime, MLM_LOG_WARNING,
             "%s: written by %s, this is %s: from here on numbers may be rounded differently",
             json_path, record.build, build.text);
-    *out = trainer;
+    out->trainer = trainer;
     return MLM_OK;
 }
 
 static mlm_status resume(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
-    const mlm_trainer_options *given, const mlm_trainer *alike, mlm_trainer **out)
+    const mlm_trainer_options *given, const mlm_trainer *alike, mlm__checkpoint *out)
 {
     char *path = mlm__path_join(encoder->runtime, directory, MLM__TRAINER_JSON);
     if (!path)
@@ -279,8 +278,8 @@ static mlm_status resume(mlm_runtime *runtime, mlm_encoder *encoder, const char 
     return status;
 }
 
-mlm_status mlm__checkpoint_resume(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
-    const mlm_trainer_options *options, const mlm_trainer *alike, mlm_trainer **out)
+mlm_status mlm__checkpoint_read(mlm_runtime *runtime, mlm_encoder *encoder, const char *directory,
+    const mlm_trainer_options *options, const mlm_trainer *alike, mlm__checkpoint *out)
 {
     char *found = mlm__directory_resolve(encoder->runtime, directory);
     if (!found)
@@ -303,10 +302,14 @@ mlm_status mlm_trainer_resume(mlm_runtime *runtime, mlm_encoder *encoder, const 
     mlm_trainer_options given;
     if (options)
         MLM__TRY(mlm__trainer_options_read(options, &given));
+    mlm__checkpoint read = {0};
     fenv_t mode; /* numbers are read from decimal */
     mlm__fp_enter(&mode);
     mlm_status status =
-        mlm__checkpoint_resume(runtime, encoder, directory, options ? &given : NULL, NULL, out);
+        mlm__checkpoint_read(runtime, encoder, directory, options ? &given : NULL, NULL, &read);
     mlm__fp_leave(&mode);
-    return status;
+    MLM__TRY(status);
+    mlm__model_put(encoder->model, read.parameters);
+    *out = read.trainer;
+    return MLM_OK;
 }

@@ -1,7 +1,10 @@
 /* mlm_trainer_go_back: a resume onto the trainer that went wrong. */
+#include <assert.h>
+
 #include "base/error.h"
 #include "base/fpmode.h"
 #include "base/memory.h"
+#include "batches/corpus.h"
 #include "trainer/checkpoint.h"
 #include "trainer/collective.h"
 #include "trainer/trainer.h"
@@ -13,12 +16,18 @@ static void swap(float **a, float **b)
     *b = kept;
 }
 
-/* Everything is there before anything changes. */
-static mlm_status read_back(mlm_trainer *trainer, const char *directory, double rate_factor)
+/* The corpus is moved while all can still be put back. */
+static mlm_status read(mlm_trainer *trainer, const char *directory, mlm__checkpoint *out)
 {
-    mlm_trainer *read;
-    MLM__TRY(mlm__checkpoint_resume(
-        trainer->runtime, trainer->encoder, directory, &trainer->options, trainer, &read));
+    MLM__TRY(mlm__checkpoint_read(
+        trainer->runtime, trainer->encoder, directory, &trainer->options, trainer, out));
+    return trainer->corpus ? mlm_corpus_seek(trainer->corpus, out->trainer->state.position)
+                           : MLM_OK;
+}
+
+static void take_over(mlm_trainer *trainer, mlm__checkpoint *checkpoint, double rate_factor)
+{
+    mlm_trainer *read = checkpoint->trainer;
     const double factor = trainer->state.rate_factor * rate_factor;
     mlm__trainer_drop_waiting(trainer);
     swap(&trainer->exp_avg, &read->exp_avg);
@@ -27,8 +36,27 @@ static mlm_status read_back(mlm_trainer *trainer, const char *directory, double 
     trainer->metrics = read->metrics;
     trainer->state.rate_factor = factor;
     trainer->has_gradient = false;
+    mlm__model_put(trainer->encoder->model, checkpoint->parameters);
     mlm_trainer_free(read);
-    return trainer->corpus ? mlm_corpus_seek(trainer->corpus, trainer->state.position) : MLM_OK;
+}
+
+/* Where one rank cannot read, none goes back. */
+static mlm_status go_back(mlm_trainer *trainer, const char *directory, double rate_factor)
+{
+    const int64_t position = trainer->corpus ? mlm__corpus_position(trainer->corpus) : 0;
+    mlm__checkpoint checkpoint = {0};
+    mlm_status status = read(trainer, directory, &checkpoint);
+    status = mlm__agree(trainer, status, "mlm_trainer_go_back");
+    if (status == MLM_OK) {
+        take_over(trainer, &checkpoint, rate_factor);
+        return MLM_OK;
+    }
+    const mlm_status back = trainer->corpus ? mlm_corpus_seek(trainer->corpus, position) : MLM_OK;
+    assert(back == MLM_OK);
+    (void)back;
+    mlm__free(trainer->encoder->model->runtime, checkpoint.parameters);
+    mlm_trainer_free(checkpoint.trainer);
+    return status;
 }
 
 mlm_status mlm_trainer_go_back(mlm_trainer *trainer, const char *directory, double rate_factor)
@@ -42,8 +70,7 @@ mlm_status mlm_trainer_go_back(mlm_trainer *trainer, const char *directory, doub
             MLM_ERR_ARGUMENT, "mlm_trainer_go_back: rate_factor is %g, not in (0,1]", rate_factor);
     fenv_t mode; /* numbers are read from decimal */
     mlm__fp_enter(&mode);
-    mlm_status status = read_back(trainer, directory, rate_factor);
-    status = mlm__agree(trainer, status, "mlm_trainer_go_back");
+    const mlm_status status = go_back(trainer, directory, rate_factor);
     mlm__fp_leave(&mode);
     return status;
 }

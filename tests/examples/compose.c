@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "support/ranks.h"
 #include "support/support.h"
 
 /* ---- padded arrays ---------------------------------------------------------- */
@@ -82,7 +83,8 @@ static int read_text(void *user, char *buffer, size_t capacity, size_t *length)
     return MLM_CONTINUE;
 }
 
-static mlm_corpus *open_corpus(const mlm_tokenizer *tokenizer, int64_t epochs)
+static mlm_corpus *open_corpus_of_rank(
+    const mlm_tokenizer *tokenizer, int64_t epochs, int32_t rank, int32_t ranks)
 {
     mlm_corpus_options options;
     mlm_corpus *corpus;
@@ -92,8 +94,15 @@ static mlm_corpus *open_corpus(const mlm_tokenizer *tokenizer, int64_t epochs)
     options.T = 8;
     options.packing = MLM_PACK_ONE;
     options.epochs = epochs;
+    options.rank = rank;
+    options.ranks = ranks;
     assert_ok(mlm_corpus_read(NULL, tokenizer, read_text, &done, &options, &corpus));
     return corpus;
+}
+
+static mlm_corpus *open_corpus(const mlm_tokenizer *tokenizer, int64_t epochs)
+{
+    return open_corpus_of_rank(tokenizer, epochs, 0, 1);
 }
 
 /* Five batches an epoch. The rate is 0, so that every loss of an evaluation is the same. */
@@ -513,6 +522,87 @@ START_TEST(going_back_may_go_further)
 }
 END_TEST
 
+/* A rank of two, whose gradients are no numbers at some updates. */
+struct rank {
+    test_rank place;
+    struct fixture fixture;
+    struct spoiler spoiler;
+    struct told told;
+    mlm_metrics last;
+    mlm_status status;
+};
+
+static int reduce_spoiled(void *user, void *data, size_t count, int32_t dtype)
+{
+    struct rank *rank = user;
+    spoil(&rank->spoiler, data, count, dtype);
+    return test_allreduce(&rank->place, data, count, dtype);
+}
+
+static void *train_rank(void *user)
+{
+    struct rank *rank = user;
+    rank->status = mlm_train(&rank->fixture.training, &rank->last);
+    return NULL;
+}
+
+/* What goes wrong on one rank is gone back from on all. */
+START_TEST(ranks_go_back_together)
+{
+    const char *folder = test_path(test_folder(), "ranks");
+    test_exchange exchange;
+    struct rank ranks[TEST_RANKS];
+    float *parameters[TEST_RANKS];
+    size_t size;
+    int32_t r;
+    test_exchange_open(&exchange);
+    memset(ranks, 0, sizeof ranks);
+    for (r = 0; r < TEST_RANKS; ++r) {
+        struct rank *rank = &ranks[r];
+        mlm_training *training = &rank->fixture.training;
+        open_fixture(&rank->fixture, 0);
+        mlm_corpus_free(training->corpus);
+        training->corpus = open_corpus_of_rank(rank->fixture.tokenizer, 0, r, TEST_RANKS);
+        rank->place.exchange = &exchange;
+        rank->place.rank = r;
+        rank->spoiler.from = 6;
+        rank->spoiler.calls = r == 1 ? 2 : 0;
+        training->trouble = tell;
+        training->user = &rank->told;
+        training->go_back = 1;
+        training->directory = folder;
+        training->save_every = 4;
+        assert_ok(mlm_trainer_set_learning_rate(training->trainer, 1e-2));
+        assert_ok(mlm_trainer_attach(training->trainer, NULL, training->corpus, NULL));
+        assert_ok(
+            mlm_trainer_set_allreduce(training->trainer, reduce_spoiled, rank, r, TEST_RANKS));
+    }
+    test_run_ranks(train_rank, &ranks[0], &ranks[1]);
+    for (r = 0; r < TEST_RANKS; ++r) {
+        assert_ok(ranks[r].status);
+        ck_assert_int_eq(ranks[r].told.back, 2);
+        ck_assert_int_eq(ranks[r].told.state.step, 4);
+        ck_assert_int_eq(ranks[r].last.step, 8);
+        ck_assert_int_eq(ranks[r].last.position, 2 * TEST_RANKS * 8);
+        ck_assert_double_eq(ranks[r].last.learning_rate, 0.25e-2);
+        ck_assert_double_eq(ranks[r].last.loss, ranks[0].last.loss);
+    }
+    for (r = 0; r < TEST_RANKS; ++r) {
+        mlm_tensor tensor;
+        mlm_tensor_init(&tensor, sizeof tensor);
+        assert_ok(mlm_encoder_get_tensor(ranks[r].fixture.encoder, 0, &tensor));
+        size = (size_t)(tensor.shape[0] * tensor.shape[1]) * sizeof(float);
+        parameters[r] = (float *)malloc(size);
+        memcpy(parameters[r], tensor.data, size);
+        close_fixture(&ranks[r].fixture);
+    }
+    ck_assert_mem_eq(parameters[0], parameters[1], size);
+    free(parameters[0]);
+    free(parameters[1]);
+    test_exchange_close(&exchange);
+}
+END_TEST
+
 START_TEST(going_back_has_an_end)
 {
     struct fixture fixture;
@@ -820,6 +910,7 @@ static Suite *compose_suite(void)
     tcase_add_test(trouble, bad_updates_in_a_row_end_the_training);
     tcase_add_test(trouble, going_back_lowers_the_rate_and_goes_on);
     tcase_add_test(trouble, going_back_may_go_further);
+    tcase_add_test(trouble, ranks_go_back_together);
     tcase_add_test(trouble, going_back_has_an_end);
     tcase_add_test(trouble, a_loss_that_rises_ends_the_training);
     tcase_add_test(trouble, a_held_out_loss_that_is_no_number_is_a_divergence);

@@ -1,28 +1,19 @@
-/* Two ranks as two threads of one process. */
+/* Two ranks that train together. */
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/ranks.h"
 #include "support/support.h"
 #include "trainer/collective.h"
 #include "trainer/trainer.h"
 #include "trainer_suites.h"
 #include "training.h"
 
-enum { RANKS = 2 };
-
-/* Adds up what both ranks bring. calls counts the collectives; the fail_at-th (from 1 on) fails on
-   both; 0: none. */
-typedef struct exchange {
-    pthread_barrier_t barrier;
-    void *data[RANKS];
-    int64_t calls[RANKS], fail_at, longest;
-} exchange;
+enum { RANKS = TEST_RANKS };
 
 typedef struct rank_context {
-    exchange *shared;
-    int32_t rank;
+    test_rank place;
     mlm_status status;
     mlm_metrics metrics;
     mlm_encoder *encoder;
@@ -31,73 +22,40 @@ typedef struct rank_context {
     char message[256];
 } rank_context;
 
-static void add(void *sum, const void *number, size_t count, int32_t dtype)
+static void open_ranks(test_exchange *shared, rank_context ranks[RANKS])
 {
-    for (size_t i = 0; i < count; i++) {
-        if (dtype == MLM_F32)
-            ((float *)sum)[i] += ((const float *)number)[i];
-        else if (dtype == MLM_F64)
-            ((double *)sum)[i] += ((const double *)number)[i];
-        else
-            ((int64_t *)sum)[i] += ((const int64_t *)number)[i];
-    }
-}
-
-static int allreduce(void *user, void *data, size_t count, int32_t dtype)
-{
-    rank_context *context = user;
-    exchange *shared = context->shared;
-    shared->data[context->rank] = data;
-    shared->calls[context->rank]++;
-    pthread_barrier_wait(&shared->barrier);
-    if (context->rank == 0) {
-        add(data, shared->data[1], count, dtype);
-        memcpy(shared->data[1], data, count * (dtype == MLM_F32 ? sizeof(float) : sizeof(double)));
-        if ((int64_t)count > shared->longest)
-            shared->longest = (int64_t)count;
-    }
-    pthread_barrier_wait(&shared->barrier);
-    return shared->calls[context->rank] == shared->fail_at ? 0 : MLM_CONTINUE;
-}
-
-static void open_ranks(exchange *shared, rank_context ranks[RANKS])
-{
-    memset(shared, 0, sizeof *shared);
-    pthread_barrier_init(&shared->barrier, NULL, RANKS);
+    test_exchange_open(shared);
     for (int32_t rank = 0; rank < RANKS; rank++) {
-        ranks[rank] = (rank_context){.shared = shared, .rank = rank};
+        ranks[rank] = (rank_context){.place = {shared, rank}};
         ranks[rank].encoder = training_encoder(NULL, 0.1);
         ranks[rank].trainer = training_trainer(NULL, ranks[rank].encoder);
-        assert_ok(
-            mlm_trainer_set_allreduce(ranks[rank].trainer, allreduce, &ranks[rank], rank, RANKS));
+        assert_ok(mlm_trainer_set_allreduce(
+            ranks[rank].trainer, test_allreduce, &ranks[rank].place, rank, RANKS));
     }
 }
 
-static void close_ranks(exchange *shared, rank_context ranks[RANKS])
+static void close_ranks(test_exchange *shared, rank_context ranks[RANKS])
 {
     for (int32_t rank = 0; rank < RANKS; rank++) {
         mlm_trainer_free(ranks[rank].trainer);
         mlm_encoder_free(ranks[rank].encoder);
     }
-    pthread_barrier_destroy(&shared->barrier);
+    test_exchange_close(shared);
 }
 
 static void run(rank_context ranks[RANKS], void *(*work)(void *))
 {
-    pthread_t other;
-    ck_assert_int_eq(pthread_create(&other, NULL, work, &ranks[1]), 0);
-    work(&ranks[0]);
-    pthread_join(other, NULL);
+    test_run_ranks(work, &ranks[0], &ranks[1]);
 }
 
-/* Four sequences a rank, and two updates. The thread asserts nothing: Check is not for threads. */
+/* Four sequences a rank, and two updates. */
 static void *two_updates(void *user)
 {
     rank_context *context = user;
     for (int64_t update = 0; update < 2; update++) {
         training_batch memory;
-        mlm_batch batch =
-            training_batch_make(&memory, 8 * update + 4 * context->rank, 4, context->rank == 0);
+        mlm_batch batch = training_batch_make(
+            &memory, 8 * update + 4 * context->place.rank, 4, context->place.rank == 0);
         mlm_metrics_init(&context->metrics, sizeof context->metrics);
         context->status = mlm_trainer_accumulate(context->trainer, &batch);
         if (context->status == MLM_OK)
@@ -112,7 +70,7 @@ static void *two_updates(void *user)
 
 START_TEST(two_ranks_are_one_with_both_batches)
 {
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     open_ranks(&shared, ranks);
     run(ranks, two_updates);
@@ -159,7 +117,7 @@ static void *update_only(void *user)
 /* Whichever of an update's collectives fails; and the batches still wait. */
 START_TEST(a_failing_collective_changes_nothing)
 {
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     open_ranks(&shared, ranks);
     run(ranks, two_updates);
@@ -191,7 +149,7 @@ END_TEST
 
 START_TEST(a_rank_that_fails_fails_them_all)
 {
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     open_ranks(&shared, ranks);
     mlm_trainer_free(ranks[1].trainer);
@@ -200,7 +158,8 @@ START_TEST(a_rank_that_fails_fails_them_all)
     mlm_runtime *runtime = test_allocator_runtime(&allocator, 1, 0);
     ranks[1].encoder = training_encoder(runtime, 0.1);
     ranks[1].trainer = training_trainer(runtime, ranks[1].encoder);
-    assert_ok(mlm_trainer_set_allreduce(ranks[1].trainer, allreduce, &ranks[1], 1, RANKS));
+    assert_ok(
+        mlm_trainer_set_allreduce(ranks[1].trainer, test_allreduce, &ranks[1].place, 1, RANKS));
     /* Two allocations copy the batch; the third is of the first forward. */
     allocator.fail_at = allocator.allocations + 3;
     run(ranks, two_updates);
@@ -267,7 +226,7 @@ static void *update_alone(void *user)
     training_batch memory;
     mlm_batch batch = training_batch_make(&memory, 0, 4, true);
     context->status = MLM_OK;
-    if (context->rank == 0)
+    if (context->place.rank == 0)
         context->status = mlm_trainer_accumulate(context->trainer, &batch);
     if (context->status == MLM_OK)
         context->status = mlm_trainer_update(context->trainer, NULL);
@@ -276,7 +235,7 @@ static void *update_alone(void *user)
 
 START_TEST(a_rank_may_have_nothing_left)
 {
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     open_ranks(&shared, ranks);
     run(ranks, update_alone);
@@ -301,7 +260,7 @@ static int read_once(void *user, char *buffer, size_t capacity, size_t *length)
 START_TEST(a_corpus_may_be_attached_on_one_rank)
 {
     static const char *const tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"};
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     const char *text = "a\n";
     mlm_tokenizer *tokenizer;
@@ -335,7 +294,7 @@ static void *save(void *user)
 
 START_TEST(rank_0_saves_for_all)
 {
-    exchange shared;
+    test_exchange shared;
     rank_context ranks[RANKS];
     open_ranks(&shared, ranks);
     const char *folder = test_folder();
@@ -358,16 +317,75 @@ START_TEST(rank_0_saves_for_all)
 }
 END_TEST
 
+static void *go_back(void *user)
+{
+    rank_context *context = user;
+    context->status = mlm_trainer_go_back(context->trainer, context->directory, 0.5);
+    strncpy(context->message, mlm_last_error(), sizeof context->message - 1);
+    return NULL;
+}
+
+static void assert_step(rank_context *context, int64_t step, double rate_factor)
+{
+    mlm_metrics_init(&context->metrics, sizeof context->metrics);
+    assert_ok(mlm_trainer_get_metrics(context->trainer, &context->metrics));
+    ck_assert_int_eq(context->metrics.step, step);
+    ck_assert_double_eq(context->metrics.rate_factor, rate_factor);
+}
+
+/* All or none: a rank whose disk fails keeps the others where they are. */
+START_TEST(ranks_go_back_together)
+{
+    test_exchange shared;
+    rank_context ranks[RANKS];
+    open_ranks(&shared, ranks);
+    const char *folder = test_folder();
+    ranks[0].directory = ranks[1].directory = test_path(folder, "checkpoint");
+    run(ranks, save);
+    run(ranks, two_updates);
+    mlm_encoder *then = training_encoder(NULL, 0.1), *now = training_encoder(NULL, 0.1);
+    assert_ok(mlm_encoder_save(ranks[0].encoder, test_path(folder, "now"), MLM_F32));
+    mlm_encoder_free(now);
+    assert_ok(mlm_encoder_load(NULL, test_path(folder, "now"), NULL, &now));
+    assert_other_parameters(then, now);
+
+    for (int32_t failing = 0; failing < RANKS; failing++) {
+        ranks[failing].directory = test_path(folder, "none");
+        run(ranks, go_back);
+        ranks[failing].directory = ranks[!failing].directory;
+        for (int32_t rank = 0; rank < RANKS; rank++) {
+            assert_status(ranks[rank].status, MLM_ERR_NOT_FOUND);
+            assert_same_parameters(ranks[rank].encoder, now);
+            assert_step(&ranks[rank], 2, 1);
+        }
+        ck_assert_ptr_nonnull(strstr(ranks[failing].message, "none"));
+        ck_assert_ptr_nonnull(strstr(ranks[!failing].message, "go_back: rank"));
+    }
+    run(ranks, go_back);
+    for (int32_t rank = 0; rank < RANKS; rank++) {
+        assert_ok(ranks[rank].status);
+        assert_same_parameters(ranks[rank].encoder, then);
+        assert_step(&ranks[rank], 0, 0.5);
+    }
+    run(ranks, two_updates);
+    assert_ok(ranks[0].status);
+    assert_same_parameters(ranks[0].encoder, ranks[1].encoder);
+    mlm_encoder_free(then);
+    mlm_encoder_free(now);
+    close_ranks(&shared, ranks);
+}
+END_TEST
+
 START_TEST(ranks_that_cannot_be_are_refused)
 {
     mlm_encoder *encoder = training_encoder(NULL, 0);
     mlm_trainer *trainer = training_trainer(NULL, encoder);
     assert_status(mlm_trainer_set_allreduce(NULL, NULL, NULL, 0, 1), MLM_ERR_ARGUMENT);
-    assert_error(mlm_trainer_set_allreduce(trainer, allreduce, NULL, 2, 2), MLM_ERR_ARGUMENT,
+    assert_error(mlm_trainer_set_allreduce(trainer, test_allreduce, NULL, 2, 2), MLM_ERR_ARGUMENT,
         "rank is 2 of 2");
     assert_error(mlm_trainer_set_allreduce(trainer, NULL, NULL, 0, 2), MLM_ERR_ARGUMENT,
         "allreduce is NULL");
-    assert_status(mlm_trainer_set_allreduce(trainer, allreduce, NULL, 0, 0), MLM_ERR_ARGUMENT);
+    assert_status(mlm_trainer_set_allreduce(trainer, test_allreduce, NULL, 0, 0), MLM_ERR_ARGUMENT);
     assert_ok(mlm_trainer_set_allreduce(trainer, NULL, NULL, 0, 1));
     training_updates(trainer, 1);
     mlm_trainer_free(trainer);
@@ -387,6 +405,7 @@ Suite *ranks_suite(void)
     tcase_add_test(tests, a_rank_may_have_nothing_left);
     tcase_add_test(tests, a_corpus_may_be_attached_on_one_rank);
     tcase_add_test(tests, rank_0_saves_for_all);
+    tcase_add_test(tests, ranks_go_back_together);
     tcase_add_test(tests, ranks_that_cannot_be_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
