@@ -38,15 +38,18 @@ static inline void metrics_fail(const struct metrics *metrics)
 static inline int64_t line_step(const char *line, size_t length)
 {
     static const char *const first[] = {"{\"configuration\": ", "{\"data\": "};
-    long long step;
+    static const char update[] = "{\"step\": ";
+    char *end;
+    int64_t step;
     size_t i;
     for (i = 0; i < COUNT(first); ++i)
         if (strncmp(line, first[i], strlen(first[i])) == 0)
             return 0;
     if (length < 2 || line[length - 1] != '\n' || line[length - 2] != '}' ||
-        sscanf(line, "{\"step\": %lld,", &step) != 1)
+        strncmp(line, update, sizeof update - 1) != 0)
         return -1;
-    return step;
+    step = strtoll(line + sizeof update - 1, &end, 10);
+    return *end == ',' ? step : -1;
 }
 
 /* One line, at most so long, from a place on; its length. */
@@ -56,11 +59,13 @@ static inline size_t read_line(const struct metrics *metrics, off_t begin, char 
 {
     const ssize_t got = pread(metrics->file, line, LONGEST_LINE - 1, begin);
     const char *end;
+    size_t length;
     if (got < 0)
         metrics_fail(metrics);
-    line[got] = '\0';
     end = memchr(line, '\n', (size_t)got);
-    return end ? (size_t)(end - line) + 1 : (size_t)got;
+    length = end ? (size_t)(end - line) + 1 : (size_t)got;
+    line[length] = '\0';
+    return length;
 }
 
 /* Where the line that ends at end, or just before it, begins. */
@@ -81,22 +86,53 @@ static inline off_t line_begin(const struct metrics *metrics, off_t end)
     return 0;
 }
 
+/* What waits is later than what the file has. 1: some of it is kept, and so the whole file. */
+static inline int cut_back_waiting(struct metrics *metrics, int64_t last_step)
+{
+    size_t end = 0;
+    while (end < metrics->waiting_size) {
+        const char *line = metrics->waiting + end;
+        const char *line_end = memchr(line, '\n', metrics->waiting_size - end);
+        const size_t length = (size_t)(line_end - line) + 1;
+        if (line_step(line, length) > last_step)
+            break;
+        end += length;
+    }
+    metrics->waiting_size = end;
+    return end > 0;
+}
+
+/* Whether a line was written after going back, and the checkpoint before: the save between them
+   failed. The run will come to go back again. */
+static inline int is_after_going_back(const char *line, const mlm_metrics *last)
+{
+    const char *member = strstr(line, "\"rate_factor\": ");
+    return member && strtod(member + strlen("\"rate_factor\": "), NULL) < last->rate_factor;
+}
+
 /* Cuts off what was written after the checkpoint, from the end on: it costs as much as that was,
    however long the run. The line of the checkpoint's own step must be of the same run. */
-static inline void metrics_cut_back(const struct metrics *metrics, const mlm_metrics *last)
+static inline void metrics_cut_back(struct metrics *metrics, const mlm_metrics *last)
 {
     char line[LONGEST_LINE], loss[64];
     int64_t step = -1;
+    int abandoned = 0;
     off_t begin, end = lseek(metrics->file, 0, SEEK_END);
+    if (cut_back_waiting(metrics, last->step))
+        return;
     if (end > 0 && (pread(metrics->file, line, 1, end - 1) != 1 || *line != '\n'))
         end = line_begin(metrics, end);
+    snprintf(loss, sizeof loss, "\"loss\": %.9g,", last->loss);
     for (; end > 0; end = begin) {
         begin = line_begin(metrics, end);
         step = line_step(line, read_line(metrics, begin, line));
-        if (step >= 0 && step <= last->step)
+        if (step < 0 || step > last->step)
+            continue;
+        if (step == last->step && !strstr(line, loss))
+            abandoned = 1;
+        if (!abandoned || !is_after_going_back(line, last))
             break;
     }
-    snprintf(loss, sizeof loss, "\"loss\": %.9g,", last->loss);
     if (end > 0 && last->step > 0 && step == last->step && !strstr(line, loss)) {
         complain("--metrics %s: its step %lld is of another run", metrics->path, (long long)step);
         exit(EXIT_FAILURE);
@@ -144,6 +180,18 @@ static inline int metrics_begun(const struct metrics *metrics)
 
 /* ---- writing --------------------------------------------------------------------- */
 
+/* Of a line that a full disk cut the file keeps nothing, so that whole lines wait; what is kept of
+   the bytes that were put. */
+static inline size_t drop_torn_line(const struct metrics *metrics, const char *bytes, size_t put)
+{
+    size_t whole = put;
+    while (whole > 0 && bytes[whole - 1] != '\n')
+        --whole;
+    return ftruncate(metrics->file, lseek(metrics->file, 0, SEEK_END) - (off_t)(put - whole)) == 0
+               ? whole
+               : put;
+}
+
 /* Appends the line, takes it over, and writes what can be written of all that waits. */
 static inline void metrics_append(struct metrics *metrics, const char *line, size_t size)
 {
@@ -168,6 +216,8 @@ static inline void metrics_append(struct metrics *metrics, const char *line, siz
     if (done < metrics->waiting_size && waited == 0)
         complain(
             "warning: --metrics %s: %s; its lines wait in memory", metrics->path, strerror(errno));
+    if (done < metrics->waiting_size && metrics->kept)
+        done = drop_torn_line(metrics, all, done);
     metrics->waiting_size -= done;
     memmove(all, all + done, metrics->waiting_size);
 }

@@ -24,7 +24,7 @@ END
 train() {
     train_output=$1
     shift
-    "$programs/pretrain" --output "$train_output" --metrics "$train_output.jsonl" --vocab vocab \
+    "$programs/pretrain" --output "$train_output" --metrics "${metrics:-$train_output.jsonl}" --vocab vocab \
         --config model.json --batch-size 4 --seq-length 32 --quiet "$@" text.txt
 }
 fill() {
@@ -95,4 +95,55 @@ count "room for one: the first checkpoint stands" 1 '"step": 0,' disk/run/traine
 rm disk/filler
 train disk/run --resume --steps 20 --save-every 5 > out 2> err
 holds "room for two: it goes on" err [ $? -eq 0 ]
+
+# A training that diverges and cannot save what it goes back to. Its metrics are on the full disk,
+# whose space comes back, or elsewhere, where they get ahead of the checkpoint.
+wild() {
+    train "$@" --learning-rate 1 --warmup 60 --max-loss-rise 1 --save-every 3 --on-divergence back
+}
+wild wild --steps 80 > out 2> err
+holds "diverging" err [ $? -eq 0 ]
+went=$(sed -n 's/^pretrain: step \([0-9]*\): the loss.*/\1/p' err | head -n 1)
+before=$(((${went:-1} - 1) / 3 * 3))
+rm -r disk/run*
+run "diverging: up to a save before" wild disk/run --steps $before
+cp -a disk kept
+# Of the last block of the metrics a part of a line is left.
+{
+    printf '%*s\n' $((8192 - 100 - $(wc -c < kept/run.jsonl) % 4096)) ''
+    cat kept/run.jsonl
+} > disk/run.jsonl
+fill
+wild disk/run --resume --steps 80 > out 2> err &
+process=$!
+tries=0
+until grep -q 'diverged: back' err || [ $tries -eq 500 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+rm disk/filler
+wait $process
+holds "diverging on a full disk: the run succeeds" err [ $? -eq 0 ]
+holds "diverging on a full disk: metrics waited" err grep -q 'lines wait in memory' err
+holds "diverging on a full disk: it told that it did not save" err grep -q "step [0-9]* is not saved" err
+same "diverging on a full disk: the same model" wild/model.safetensors disk/run/model.safetensors
+untimed wild.jsonl > wild.metrics
+untimed disk/run.jsonl > run.metrics
+same "diverging on a full disk: no line of the metrics is lost or abandoned" wild.metrics run.metrics
+
+rm -r disk/run*
+cp -a kept/run* disk
+fill
+metrics=elsewhere.jsonl
+cp kept/run.jsonl $metrics
+wild disk/run --resume --steps 80 > out 2> err
+holds "diverging without space: status 1" err [ $? -eq 1 ]
+rm disk/filler
+wild disk/run --resume --steps 80 > out 2> err
+holds "diverging without space: it goes on from before" err [ $? -eq 0 ]
+count "diverging without space: and says what the metrics lack till then" 1 \
+    "^pretrain: warning: --metrics $metrics: lines up to step $before are missing" err
+same "diverging without space: the same model" wild/model.safetensors disk/run/model.safetensors
+untimed $metrics > run.metrics
+same "diverging without space: the same metrics" wild.metrics run.metrics
 finish
