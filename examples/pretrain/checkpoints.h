@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -187,8 +188,8 @@ static inline void keep_newest(
         complain("warning: --keep: %s", mlm_last_error());
 }
 
-/* All but the last so many of those up to a step. Of a step that is still to come there may be one,
-   damaged or of a time before going back; it is not counted, and replaced when it comes. */
+/* All but the last so many of those up to a step. Of a step that is still to come there may be one
+   that is damaged; it is not counted, and replaced when it comes. */
 static inline void remove_kept(struct checkpoints *checkpoints, int64_t but, int64_t step)
 {
     size_t i;
@@ -201,10 +202,38 @@ static inline void remove_kept(struct checkpoints *checkpoints, int64_t but, int
         }
 }
 
+/* What going back had made of the rates when a checkpoint was saved; 0: it cannot be read. */
+static inline double rate_factor_of(const char *directory)
+{
+    char path[PATH_SIZE];
+    json_t *root;
+    double factor;
+    join_names(path, directory, "/trainer.json");
+    root = json_load_file(path, 0, NULL);
+    factor = json_number_value(json_object_get(json_object_get(root, "state"), "rate_factor"));
+    json_decref(root);
+    return factor;
+}
+
+/* Those that the newest has gone back from: later, and at a higher rate. */
+static inline void remove_abandoned(struct checkpoints *checkpoints, int64_t step)
+{
+    const double factor = rate_factor_of(checkpoints->newest);
+    char path[PATH_SIZE];
+    size_t i;
+    list_kept(checkpoints);
+    for (i = 0; i < checkpoints->count && checkpoints->steps[i] > step; ++i) {
+        kept_path(checkpoints, checkpoints->steps[i], path);
+        if (factor > 0 && rate_factor_of(path) > factor)
+            remove_checkpoint(path);
+    }
+}
+
 /* After a save of the newest. */
 static inline void checkpoints_keep(
     struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
 {
+    remove_abandoned(checkpoints, step);
     if (checkpoints->keep < 2)
         return;
     keep_newest(checkpoints, trainer, step);

@@ -8,8 +8,7 @@
 #include "handles.h"
 #include "progress.h"
 
-/* The step at which it is looked at: some time after the warmup. Once in a run, also in one that
-   is resumed. */
+/* The step at which it is looked at: some time after the warmup. */
 static inline int64_t plateau_step(const struct settings *settings)
 {
     enum { LEAST = 300, MOST = 5000 };
@@ -82,13 +81,15 @@ static inline void tell_causes(const struct settings *settings, const struct han
         verdict(unknown < 5, "there is little to learn from: another vocabulary"));
 }
 
-/* After each update. */
+/* After each update. Once in each start: a run that is resumed later, perhaps for another number of
+   steps, may never have been looked at. */
 static inline void watch_plateau(const struct settings *settings, const struct handles *handles,
     const struct progress *progress, const mlm_metrics *update)
 {
+    const int64_t due = plateau_step(settings), first = progress->first_step + 1;
     mlm_corpus_info info;
     struct masked_counts counts;
-    if (update->step != plateau_step(settings))
+    if (update->step != (first > due ? first : due))
         return;
     mlm_corpus_info_init(&info, sizeof info);
     check(mlm_corpus_get_info(handles->corpus, &info));

@@ -12,13 +12,17 @@
 static inline void tell_trouble(
     const struct progress *progress, mlm_trouble what, const mlm_metrics *state)
 {
+    const double max_loss_rise = progress->settings->max_loss_rise;
     clear_progress(progress);
     if (what == MLM_BAD_UPDATE)
         complain("warning: after step %lld: %s; the update is dropped (%d in a row)",
             (long long)state->step, mlm_last_error(), (int)state->bad_updates);
-    else if (what == MLM_LOSS_ROSE)
+    else if (what == MLM_LOSS_ROSE && state->loss > state->loss_average + max_loss_rise)
         complain("step %lld: the loss, %.3f nats, is %.3f above its moving average once more",
             (long long)state->step, state->loss, state->loss - state->loss_average);
+    else if (what == MLM_LOSS_ROSE)
+        complain("step %lld: the sentence loss, %.3f nats, is far above that of guessing once more",
+            (long long)state->step, state->sentence_loss);
     else if (what == MLM_BAD_EVALUATION)
         complain("step %lld: the held-out loss is no number", (long long)state->step);
     else

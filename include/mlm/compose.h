@@ -23,7 +23,7 @@ extern "C" {
 /* What goes wrong in a training, and what mlm_train does about it. */
 typedef enum mlm_trouble {
     MLM_BAD_UPDATE,  /* not finite: dropped, nothing changed; mlm_last_error says more */
-    MLM_LOSS_ROSE,   /* twice, too far above its moving average: it has diverged       */
+    MLM_LOSS_ROSE,   /* twice, too far: it has diverged                                */
     MLM_WENT_BACK,   /* after a divergence: to a checkpoint, with half the rate        */
     MLM_BAD_EVALUATION /* a held-out loss that is not finite: it has diverged          */
 } mlm_trouble;
@@ -57,8 +57,9 @@ typedef struct mlm_training {
     void *user;
 
     /* When the training has diverged: at that many updates in a row that are not finite (0 and
-       1: at the first), and at two losses in a row that are that many nats above loss_average
-       (0: never). After the first of them nothing is saved by save_every. */
+       1: at the first), and at two losses in a row that are that many nats above loss_average,
+       or sentence losses of 8 pairs or more that far above ln 2 (0: never). After the first of
+       them nothing is saved by save_every. */
     int32_t max_bad_updates;
     int32_t go_back;             /* then: 0 ends it with MLM_ERR_NUMERIC; 1 goes back to a   */
                                  /* checkpoint with half the rate, until it has done so      */
@@ -133,11 +134,19 @@ static inline mlm_status mlm_train_tell(const mlm_training *training, mlm_troubl
     return status;
 }
 
-/* One such loss alone may be chance: a batch has few labels. */
+/* One such loss alone may be chance: a batch has few labels. Who knows nothing has a sentence loss
+   of ln 2; far above it are a few pairs by chance, and many where it has diverged. */
 static inline int mlm_train_rose(const mlm_training *training, const mlm_metrics *update)
 {
-    return training->max_loss_rise > 0
-        && update->loss > update->loss_average + training->max_loss_rise;
+    const double ln2 = 0.69314718055994531, rise = training->max_loss_rise;
+    const int many = update->sequences >= 8;
+    return rise > 0 && (update->loss > update->loss_average + rise
+                        || (many && update->sentence_loss > ln2 + rise));
+}
+
+static inline int mlm_train_is_finite(double number)
+{
+    return number - number == 0;
 }
 
 /* The next update that is finite; *update is the one before. MLM_ERR_NUMERIC: the training has
@@ -191,13 +200,14 @@ static inline mlm_status mlm_train_go_back(const mlm_training *training, mlm_met
 }
 
 /* Evaluates, tells the trainer, and saves the best. MLM_END: patience is at its end.
-   MLM_ERR_NUMERIC: the held-out loss is not finite. */
+   MLM_ERR_NUMERIC: a held-out loss is not finite. */
 static inline mlm_status mlm_train_evaluate(const mlm_training *training, mlm_metrics *evaluation)
 {
     int32_t stale = 0;
     mlm_status outcome, status = mlm_evaluate(training->encoder, training->eval_corpus,
         training->eval_masker, evaluation);
-    if (status == MLM_OK && !(evaluation->loss - evaluation->loss == 0)) {
+    if (status == MLM_OK && !(mlm_train_is_finite(evaluation->loss)
+                              && mlm_train_is_finite(evaluation->sentence_loss))) {
         status = mlm_train_tell(training, MLM_BAD_EVALUATION, evaluation);
         return status == MLM_OK ? MLM_ERR_NUMERIC : status;
     }

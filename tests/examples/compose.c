@@ -83,8 +83,8 @@ static int read_text(void *user, char *buffer, size_t capacity, size_t *length)
     return MLM_CONTINUE;
 }
 
-static mlm_corpus *open_corpus_of_rank(
-    const mlm_tokenizer *tokenizer, int64_t epochs, int32_t rank, int32_t ranks)
+static mlm_corpus *open_corpus_as(
+    const mlm_tokenizer *tokenizer, int64_t epochs, int32_t packing, int32_t rank, int32_t ranks)
 {
     mlm_corpus_options options;
     mlm_corpus *corpus;
@@ -92,7 +92,7 @@ static mlm_corpus *open_corpus_of_rank(
     mlm_corpus_options_init(&options, sizeof options);
     options.B = 2;
     options.T = 8;
-    options.packing = MLM_PACK_ONE;
+    options.packing = packing;
     options.epochs = epochs;
     options.rank = rank;
     options.ranks = ranks;
@@ -102,7 +102,7 @@ static mlm_corpus *open_corpus_of_rank(
 
 static mlm_corpus *open_corpus(const mlm_tokenizer *tokenizer, int64_t epochs)
 {
-    return open_corpus_of_rank(tokenizer, epochs, 0, 1);
+    return open_corpus_as(tokenizer, epochs, MLM_PACK_ONE, 0, 1);
 }
 
 /* Five batches an epoch. The rate is 0, so that every loss of an evaluation is the same. */
@@ -562,7 +562,7 @@ START_TEST(ranks_go_back_together)
         mlm_training *training = &rank->fixture.training;
         open_fixture(&rank->fixture, 0);
         mlm_corpus_free(training->corpus);
-        training->corpus = open_corpus_of_rank(rank->fixture.tokenizer, 0, r, TEST_RANKS);
+        training->corpus = open_corpus_as(rank->fixture.tokenizer, 0, MLM_PACK_ONE, r, TEST_RANKS);
         rank->place.exchange = &exchange;
         rank->place.rank = r;
         rank->spoiler.from = 6;
@@ -669,26 +669,74 @@ START_TEST(a_loss_that_rises_ends_the_training)
 }
 END_TEST
 
+/* Two losses far above what they were; so many pairs far above guessing. */
+START_TEST(losses_that_rise)
+{
+    static const struct {
+        double loss, sentence_loss;
+        int64_t sequences;
+        int rose;
+    } updates[] = {{4.9, 3.6, 8, 0}, {5.1, 0.1, 8, 1}, {5.1, 0.1, 1, 1}, {1, 3.7, 8, 1},
+        {1, 3.7, 7, 0}, {1, 3.7, 1000, 1}};
+    size_t i;
+    for (i = 0; i < sizeof updates / sizeof *updates; ++i) {
+        mlm_training training;
+        mlm_metrics update;
+        mlm_training_init(&training);
+        mlm_metrics_init(&update, sizeof update);
+        update.loss_average = 2;
+        update.loss = updates[i].loss;
+        update.sentence_loss = updates[i].sentence_loss;
+        update.sequences = updates[i].sequences;
+        ck_assert_int_eq(mlm_train_rose(&training, &update), 0);
+        training.max_loss_rise = 3;
+        ck_assert_int_eq(mlm_train_rose(&training, &update), updates[i].rose);
+    }
+}
+END_TEST
+
+/* The masked loss, and the sentence loss alone. */
 START_TEST(a_held_out_loss_that_is_no_number_is_a_divergence)
 {
-    struct fixture fixture;
-    struct told told;
-    mlm_metrics evaluation;
-    float numbers[WORDS * 8];
-    const char *best = test_path(test_folder(), "best");
-    size_t i;
-    open_fixture(&fixture, 0);
-    for (i = 0; i < WORDS * 8; ++i)
-        numbers[i] = (float)NAN;
-    assert_ok(mlm_encoder_set_tensor(fixture.encoder, 0, numbers, WORDS * 8));
-    fixture.training.best_directory = best;
-    memset(&told, 0, sizeof told);
-    fixture.training.trouble = tell;
-    fixture.training.user = &told;
-    assert_status(mlm_train_evaluate(&fixture.training, &evaluation), MLM_ERR_NUMERIC);
-    ck_assert_int_eq(told.held_out, 1);
-    ck_assert_int_ne(access(best, F_OK), 0);
-    close_fixture(&fixture);
+    static const char *const spoiled[] = {
+        "bert.embeddings.word_embeddings.weight", "cls.seq_relationship.bias"};
+    size_t i, k;
+    for (i = 0; i < 2; ++i) {
+        struct fixture fixture;
+        struct told told;
+        mlm_metrics evaluation;
+        float numbers[WORDS * 8];
+        mlm_encoder_config config;
+        mlm_encoder *encoder;
+        const char *best = test_path(test_folder(), "best");
+        open_fixture(&fixture, 0);
+        mlm_encoder_config_init(&config, sizeof config);
+        assert_ok(mlm_encoder_get_config(fixture.encoder, &config));
+        config.sentence_head = 1;
+        assert_ok(mlm_encoder_create(NULL, &config, NULL, &encoder));
+        fixture.training.encoder = encoder;
+        mlm_corpus_free(fixture.training.eval_corpus);
+        fixture.training.eval_corpus = open_corpus_as(fixture.tokenizer, 1, MLM_PACK_PAIRS, 0, 1);
+        for (k = 0; k < WORDS * 8; ++k)
+            numbers[k] = (float)NAN;
+        for (k = 0; k < mlm_encoder_tensor_count(encoder); ++k) {
+            mlm_tensor tensor;
+            mlm_tensor_init(&tensor, sizeof tensor);
+            assert_ok(mlm_encoder_get_tensor(encoder, k, &tensor));
+            if (strcmp(tensor.name, spoiled[i]) == 0)
+                assert_ok(mlm_encoder_set_tensor(encoder, k, numbers, i ? 2 : WORDS * 8));
+        }
+        fixture.training.best_directory = best;
+        memset(&told, 0, sizeof told);
+        fixture.training.trouble = tell;
+        fixture.training.user = &told;
+        assert_status(mlm_train_evaluate(&fixture.training, &evaluation), MLM_ERR_NUMERIC);
+        ck_assert(i == 0 || isfinite(evaluation.loss));
+        ck_assert_int_eq(told.held_out, 1);
+        ck_assert_int_ne(access(best, F_OK), 0);
+        mlm_encoder_free(encoder);
+        close_fixture(&fixture);
+    }
 }
 END_TEST
 
@@ -913,6 +961,7 @@ static Suite *compose_suite(void)
     tcase_add_test(trouble, ranks_go_back_together);
     tcase_add_test(trouble, going_back_has_an_end);
     tcase_add_test(trouble, a_loss_that_rises_ends_the_training);
+    tcase_add_test(trouble, losses_that_rise);
     tcase_add_test(trouble, a_held_out_loss_that_is_no_number_is_a_divergence);
     tcase_add_test(fill, fill_mask_says_what_it_needs);
     suite_add_tcase(suite, padded);

@@ -89,6 +89,16 @@ run "and resumed" train halves $wild --steps 150 --on-divergence back --resume
 for file in model.safetensors optimizer.safetensors trainer.json; do
     same "back: the same in two halves: $file" back/$file halves/$file
 done
+# What the run has gone back from is no checkpoint of it any more.
+at=$(sed -n 's/^pretrain: step \([0-9]*\): the loss.*/\1/p' err | head -n 1)
+save=$(((${at:-0} - 2) / 3 * 3)) end=$((${at:-0} + 5))
+run "stopped at a save before it diverges" train gone $wild --save-every 3 --steps $save \
+    --on-divergence back
+run "and resumed till after" train gone $wild --save-every 0 --steps $end \
+    --on-divergence back --resume
+printf "gone-checkpoint-%s\n" $((save - 3)) $end | sort > expected
+ls -d gone-checkpoint-* | sort > list
+same "back: what comes after the checkpoint it goes back to is not kept" expected list
 run "another rate" train halves $wild --learning-rate 0.01 --steps 160 --resume --metrics other.jsonl
 holds "another rate is the rate" other.jsonl awk '/^{"step"/ { gsub(/[,:]/, ""); exit $8 != 0.01 }' \
     other.jsonl
@@ -108,6 +118,9 @@ count "a plateau: masking is fine" 1 '^pretrain:   masking 1[0-9.]* % of .* by \
 count "a plateau: labels are fine" 1 '^pretrain:   labels: 0 of [0-9]* are not .*: fine$' err
 count "a plateau: duplicate lines are not" 1 '^pretrain:   duplicate lines: 9[0-9.]* %: the model' err
 count "a plateau: unknown tokens are fine" 1 '^pretrain:   unknown tokens: 0.0 %: fine$' err
+train flat --steps 325 --warmup 10 --learning-rate 0 --resume > out 2> err
+count "a plateau: said again at the first update of a run that is resumed later" 1 \
+    '^pretrain: warning: after 321 updates the loss' err
 # A longer warmup is another time to look.
 train looked --steps 312 --warmup 10 --learning-rate 0 --metrics looked.jsonl > out 2> err
 train unlooked --steps 312 --warmup 20 --learning-rate 0 --metrics unlooked.jsonl > out 2> err
