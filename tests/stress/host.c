@@ -129,28 +129,37 @@ static signals signals_now(void)
     return s;
 }
 
+static void assert_same_signals(const signals *before, const char *when)
+{
+    const signals after = signals_now();
+    for (int i = 1; i < SIGNALS; i++)
+        ck_assert_msg(
+            before->blocked[i] == after.blocked[i] && before->handler[i] == after.handler[i],
+            "%s: signal %d", when, i);
+}
+
+/* Also while threads start, which is where the world is made. */
 START_TEST(signals_and_descriptors)
 {
     const world_call *call = &world_calls[_i];
-    mlm_runtime *runtime = memory_runtime(2);
-    world *w = world_make(runtime, call);
-    sigset_t blocked, original;
+    sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR1);
     sigaddset(&blocked, SIGPIPE);
-    pthread_sigmask(SIG_SETMASK, &blocked, &original);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
     const signals before = signals_now();
     const int files = open_files();
+    mlm_runtime *runtime = memory_runtime(2);
+    world *w = world_make(runtime, call);
+    assert_same_signals(&before, "what the call needs");
+    const int files_made = open_files();
     assert_ok(call->call(w));
-    const signals after = signals_now();
-    pthread_sigmask(SIG_SETMASK, &original, NULL);
-    ck_assert_int_eq(open_files(), files);
-    for (int i = 1; i < SIGNALS; i++)
-        ck_assert_msg(
-            before.blocked[i] == after.blocked[i] && before.handler[i] == after.handler[i],
-            "%s: signal %d", world_call_name(call), i);
+    assert_same_signals(&before, world_call_name(call));
+    ck_assert_int_eq(open_files(), files_made);
     world_free(w);
     mlm_runtime_free(runtime);
+    assert_same_signals(&before, "freeing");
+    ck_assert_int_eq(open_files(), files);
 }
 END_TEST
 
