@@ -12,12 +12,16 @@
 
 /* ---- several threads ---------------------------------------------------------- */
 
-enum { TRAINERS = 2, STEPS = 12, VISITORS = 8, ROUNDS = 200 };
+enum { TRAINERS = 2, STEPS = 300, VISITORS = 8, ROUNDS = 1000 };
+
+/* Threads of a test begin what they do together. */
+static pthread_barrier_t barrier;
 
 static const world_call no_call = {"", NULL, NULL, NULL};
 
 typedef struct run {
     pthread_t thread;
+    bool together;
     world *world;
     mlm_status status;
 } run;
@@ -30,12 +34,15 @@ static void *train(void *context)
     mlm_batch batch, masked;
     mlm_batch_init(&batch, sizeof batch);
     mlm_batch_init(&masked, sizeof masked);
-    for (int i = 0; i < STEPS && r->status == MLM_OK; i++) {
-        r->status = mlm_corpus_next(w->corpus, &batch);
+    for (int i = 0; i < STEPS; i++) {
+        if (r->status == MLM_OK)
+            r->status = mlm_corpus_next(w->corpus, &batch);
         if (r->status == MLM_OK)
             r->status = mlm_masker_apply(w->masker, &batch, &masked);
         if (r->status == MLM_OK)
             r->status = mlm_trainer_accumulate(w->trainer, &masked);
+        if (r->together)
+            pthread_barrier_wait(&barrier);
         if (r->status == MLM_OK)
             r->status = mlm_trainer_update(w->trainer, NULL);
     }
@@ -52,9 +59,10 @@ START_TEST(two_trainers_at_once)
     size_t size;
     char *expected = world_describe(alone.world, &size);
     world_free(alone.world);
-    run runs[TRAINERS] = {{.status = MLM_OK}};
+    run runs[TRAINERS];
+    pthread_barrier_init(&barrier, NULL, TRAINERS);
     for (int i = 0; i < TRAINERS; i++)
-        runs[i].world = world_make(runtimes[_i ? i : 0], &no_call);
+        runs[i] = (run){.together = true, .world = world_make(runtimes[_i ? i : 0], &no_call)};
     for (int i = 0; i < TRAINERS; i++)
         ck_assert_int_eq(pthread_create(&runs[i].thread, NULL, train, &runs[i]), 0);
     for (int i = 0; i < TRAINERS; i++)
@@ -69,6 +77,7 @@ START_TEST(two_trainers_at_once)
         world_free(runs[i].world);
     }
     free(expected);
+    pthread_barrier_destroy(&barrier);
     for (int i = 0; i < TRAINERS; i++)
         mlm_runtime_free(runtimes[i]);
 }
@@ -86,6 +95,7 @@ static void *visit(void *context)
     visitor *v = context;
     static const char *const texts[] = {"a b", "c", "zz a"}, *const words[] = {"new"};
     static const size_t lengths[] = {3, 1, 4};
+    pthread_barrier_wait(&barrier);
     for (int i = 0; i < ROUNDS && !v->wrong; i++) {
         int32_t ids[32], offsets[4];
         size_t count;
@@ -102,7 +112,7 @@ static void *visit(void *context)
                     count != 11 || offsets[3] != 11 || ids[8] != 1;
         v->wrong |= mlm_tokenizer_id(v->tokenizer, "z") != 30 ||
                     strcmp(mlm_tokenizer_token(v->tokenizer, 30), "z") != 0;
-        if (i % 50 == 0) {
+        if (i % 250 == 0) {
             v->wrong |= mlm_tokenizer_add_words(v->tokenizer, words, 1, &longer) != MLM_OK;
             mlm_tokenizer_free(longer);
         }
@@ -115,6 +125,7 @@ START_TEST(one_tokenizer_for_eight_threads)
     mlm_runtime *runtime = memory_runtime(3);
     world *w = world_make(runtime, &no_call);
     visitor visitors[VISITORS] = {{.wrong = 0}};
+    pthread_barrier_init(&barrier, NULL, VISITORS);
     for (int i = 0; i < VISITORS; i++) {
         visitors[i].tokenizer = w->tokenizer;
         ck_assert_int_eq(pthread_create(&visitors[i].thread, NULL, visit, &visitors[i]), 0);
@@ -123,6 +134,7 @@ START_TEST(one_tokenizer_for_eight_threads)
         pthread_join(visitors[i].thread, NULL);
         ck_assert_int_eq(visitors[i].wrong, 0);
     }
+    pthread_barrier_destroy(&barrier);
     world_free(w);
     mlm_runtime_free(runtime);
 }
