@@ -216,10 +216,9 @@ static mlm_status check_frozen(
 }
 
 /* The checkpoint's parts, read and verified. */
-static mlm_status fill(mlm_trainer *trainer, const char *directory, const json_t *root,
+static mlm_status fill(mlm_trainer *trainer, const char *directory,
     const mlm__trainer_record *record, const mlm_trainer *alike, float **parameters)
 {
-    MLM__TRY(mlm__provenance_keep(trainer, json_object_get(root, "provenance")));
     if (alike)
         MLM__TRY(mlm__provenance_check(trainer, alike->tokenizer, alike->corpus, alike->masker));
     MLM__TRY(read_moments(trainer, directory));
@@ -234,15 +233,16 @@ static mlm_status resume_from(mlm_runtime *runtime, mlm_encoder *encoder, const 
 {
     mlm__trainer_record record;
     MLM__TRY(mlm__trainer_json_read(root, json_path, &record));
-    if (!json_is_object(json_object_get(root, "provenance")))
-        return mlm__error(MLM_ERR_FORMAT, "%s: provenance: not an object", json_path);
     MLM__TRY(check_files(encoder->runtime, directory, root, json_path));
     MLM__TRY(check_config(encoder, directory));
     if (given)
         MLM__TRY(check_frozen(given, &record.options, directory));
     mlm_trainer *trainer;
     MLM__TRY(mlm__trainer_new(runtime, encoder, given ? given : &record.options, &trainer));
-    mlm_status status = fill(trainer, directory, root, &record, alike, &out->parameters);
+    mlm_status status =
+        mlm__provenance_keep(trainer, json_object_get(root, "provenance"), json_path);
+    if (status == MLM_OK)
+        status = fill(trainer, directory, &record, alike, &out->parameters);
     if (status < MLM_OK) {
         mlm_trainer_free(trainer);
         return status;

@@ -11,7 +11,7 @@
 #include "tokens/tokenizer.h"
 #include "trainer/trainer.h"
 
-enum { SOURCES = 3, VALUE_TEXT = 128 };
+enum { SOURCES = 3, VALUE_TEXT = 128, MOST_TEXT = 1 << 16 };
 
 static const char *const source_names[SOURCES] = {"tokenizer", "corpus", "masker"};
 
@@ -65,9 +65,34 @@ mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out)
     return MLM_OK;
 }
 
-mlm_status mlm__provenance_keep(mlm_trainer *trainer, const json_t *provenance)
+/* A handle's is an object of numbers and short texts. More would come back in every later save. */
+static mlm_status check_source(const char *name, json_t *source, const char *path)
 {
-    return mlm__json_text(trainer->runtime, provenance, &trainer->resumed_provenance);
+    const char *member;
+    json_t *value;
+    if (!json_is_object(source))
+        return mlm__error(MLM_ERR_FORMAT, "%s: provenance: %s: not an object", path, name);
+    json_object_foreach (source, member, value)
+        if (json_is_object(value) || json_is_array(value))
+            return mlm__error(
+                MLM_ERR_FORMAT, "%s: provenance: %s: %s: not a plain value", path, name, member);
+    return MLM_OK;
+}
+
+mlm_status mlm__provenance_keep(mlm_trainer *trainer, json_t *provenance, const char *path)
+{
+    const char *name;
+    json_t *source;
+    if (!json_is_object(provenance))
+        return mlm__error(MLM_ERR_FORMAT, "%s: provenance: not an object", path);
+    json_object_foreach (provenance, name, source)
+        MLM__TRY(check_source(name, source, path));
+    MLM__TRY(mlm__json_text(trainer->runtime, provenance, &trainer->resumed_provenance));
+    const size_t size = strlen(trainer->resumed_provenance);
+    if (size > MOST_TEXT)
+        return mlm__error(MLM_ERR_FORMAT, "%s: provenance: %zu bytes, at most %d are expected",
+            path, size, MOST_TEXT);
+    return MLM_OK;
 }
 
 /* A value as it stands in JSON, strings without quotes, cut to fit. */

@@ -10,8 +10,9 @@
    attached its own, of the others what the checkpoint said that the trainer was resumed from. */
 mlm_status mlm__provenance_of(const mlm_trainer *trainer, json_t **out);
 
-/* Keeps the provenance of the checkpoint that the trainer is resumed from. */
-mlm_status mlm__provenance_keep(mlm_trainer *trainer, const json_t *provenance);
+/* Keeps the provenance of the checkpoint that the trainer is resumed from, whose trainer.json is
+   path. */
+mlm_status mlm__provenance_keep(mlm_trainer *trainer, json_t *provenance, const char *path);
 
 /* MLM_ERR_MISMATCH: the checkpoint had others than these, and the message says which. What either
    does not know of is no difference. */

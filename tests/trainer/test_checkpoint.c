@@ -458,6 +458,11 @@ START_TEST(hostile_records_are_refused)
         {"", "state", "7", MLM_ERR_FORMAT, "state"},
         {"", "metrics", "null", MLM_ERR_FORMAT, "metrics"},
         {"", "provenance", "\"x\"", MLM_ERR_FORMAT, "provenance"},
+        {"", "provenance", "{\"corpus\": 7}", MLM_ERR_FORMAT, "provenance: corpus: not an object"},
+        {"", "provenance", "{\"corpus\": {\"T\": [[1]]}}", MLM_ERR_FORMAT,
+            "corpus: T: not a plain value"},
+        {"", "provenance", "{\"other\": {\"x\": {}}}", MLM_ERR_FORMAT,
+            "other: x: not a plain value"},
         {"", "files", NULL, MLM_ERR_FORMAT, "files"},
         {"", "files", "{}", MLM_ERR_FORMAT, "files"},
         {"", "files", "[]", MLM_ERR_FORMAT, "config.json is not listed"},
@@ -502,6 +507,14 @@ START_TEST(hostile_records_are_refused)
         change_record(cases[i].object, cases[i].member, cases[i].value);
         refused(cases[i].status, cases[i].part);
     }
+    static const char head[] = "{\"corpus\": {\"T\": \"", tail[] = "\"}}";
+    static char large[70000];
+    memset(large, 'x', sizeof large);
+    memcpy(large, head, sizeof head - 1);
+    memcpy(large + sizeof large - sizeof tail, tail, sizeof tail);
+    assert_ok(mlm_trainer_save(trainer, checkpoint));
+    change_record("", "provenance", large);
+    refused(MLM_ERR_FORMAT, "at most 65536 are expected");
     test_write_file(test_path(checkpoint, "trainer.json"), "{\"format_version\": 1", 20);
     refused(MLM_ERR_FORMAT, "trainer.json: damaged");
     test_write_file(test_path(checkpoint, "trainer.json"), "", 0);
