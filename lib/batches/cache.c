@@ -268,7 +268,7 @@ static mlm_status open_fresh(mlm__file *file, bool *taken)
 {
     struct stat status, named;
     *taken = false;
-    file->fd = open(file->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    file->fd = mlm__open_at(AT_FDCWD, file->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
     if (file->fd < 0 && errno != ELOOP)
         return mlm__file_error(file->path, "create", errno);
     if (file->fd < 0 || fstat(file->fd, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -420,7 +420,7 @@ static mlm_status rename_fresh(const mlm__cache *cache)
 {
     if (rename(cache->file.path, cache->path) != 0)
         return mlm__file_error(cache->path, "replace", errno);
-    int parent = open(cache->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = mlm__open_at(AT_FDCWD, cache->directory, O_RDONLY | O_DIRECTORY, 0);
     if (parent < 0)
         return mlm__file_error(cache->directory, "open", errno);
     mlm_status status = mlm__folder_sync(parent, cache->directory);

@@ -135,7 +135,7 @@ static mlm_status locate(mlm__directory *directory, const char *path, bool *exis
         slash[slash == resolved] = 0;
         parent = resolved;
     }
-    directory->parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory->parent = mlm__open_at(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0);
     return directory->parent < 0 ? mlm__file_error(parent, "open", errno) : MLM_OK;
 }
 
@@ -271,8 +271,8 @@ static mlm_status create_file(mlm__directory *directory, const char *name)
     char working[WORKING_SIZE];
     working_name(directory, name, working);
     MLM__TRY(remove_leftover(directory, working));
-    directory->file = openat(
-        directory->folder, working, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    directory->file =
+        mlm__open_at(directory->folder, working, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
     return directory->file < 0 ? file_failed(directory, working, "create", errno) : MLM_OK;
 }
 

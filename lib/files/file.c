@@ -37,15 +37,23 @@ static mlm_status check_regular(mlm__file *file)
     return MLM_OK;
 }
 
+int mlm__open_at(int folder, const char *path, int flags, unsigned mode)
+{
+    int fd;
+    do
+        fd = openat(folder, path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 mlm_status mlm__file_open(mlm_runtime *runtime, const char *path, mlm__file *out)
 {
     *out = (mlm__file){.fd = -1, .runtime = runtime};
     out->path = mlm__copy_text(runtime, path, strlen(path));
     if (!out->path)
         return MLM_ERR_MEMORY;
-    do /* without O_NONBLOCK a named pipe would wait for its writer */
-        out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    while (out->fd < 0 && errno == EINTR);
+    /* Without O_NONBLOCK a named pipe would wait for its writer. */
+    out->fd = mlm__open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
     mlm_status status = out->fd < 0 ? mlm__file_error(path, "open", errno) : check_regular(out);
     if (status != MLM_OK)
         mlm__file_close(out);
@@ -136,10 +144,10 @@ static int open_nameless(const char *directory)
             errno = ENAMETOOLONG;
             return -1;
         }
-        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int fd = mlm__open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
         if (fd >= 0)
             unlink(path);
-        if (fd >= 0 || (errno != EEXIST && errno != EINTR))
+        if (fd >= 0 || errno != EEXIST)
             return fd;
     }
     return -1;

@@ -14,6 +14,10 @@ typedef struct mlm__file {
     mlm_runtime *runtime; /* borrowed */
 } mlm__file;
 
+/* openat, closed on exec, and once more after a signal: a pipe and a server's file are waited for. The
+   descriptor, or -1 with errno. */
+int mlm__open_at(int folder, const char *path, int flags, unsigned mode);
+
 /* Opens a regular file. MLM_ERR_NOT_FOUND when there is none; anything else in its place is
    MLM_ERR_IO. */
 mlm_status mlm__file_open(mlm_runtime *runtime, const char *path, mlm__file *out);

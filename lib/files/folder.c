@@ -15,7 +15,7 @@
 
 mlm_status mlm__folder_open(int parent, const char *name, const char *path, int *fd)
 {
-    *fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    *fd = mlm__open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (*fd >= 0 || errno == ENOENT)
         return MLM_OK;
     if (errno == ENOTDIR || errno == ELOOP)
@@ -25,7 +25,7 @@ mlm_status mlm__folder_open(int parent, const char *name, const char *path, int 
 
 mlm_status mlm__folder_each(int fd, const char *path, mlm__entry_fn *entry, void *context)
 {
-    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fd's place is not ours */
+    int own = mlm__open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0); /* fd's place is not ours */
     DIR *list = own < 0 ? NULL : fdopendir(own);
     if (!list) {
         mlm_status status = mlm__file_error(path, "list", errno);
@@ -130,8 +130,8 @@ int mlm__folder_keep(int from, const char *name, int to)
         return 0;
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
         return errno;
-    int old = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    int fresh = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    int old = mlm__open_at(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int fresh = mlm__open_at(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
     int failed = old < 0 || fresh < 0 ? errno : copy(old, fresh);
     if (fresh >= 0)
         close(fresh);

@@ -160,7 +160,7 @@ static void split(mlm__lines *lines)
 static mlm_status open_next(struct mlm__line_reader *reader)
 {
     reader->name = reader->paths[reader->path];
-    reader->fd = open(reader->name, O_RDONLY | O_CLOEXEC);
+    reader->fd = mlm__open_at(AT_FDCWD, reader->name, O_RDONLY, 0);
     if (reader->fd < 0)
         return mlm__file_error(reader->name, "open", errno);
     struct stat status;
