@@ -388,6 +388,45 @@ START_TEST(progress_stops_packing)
 }
 END_TEST
 
+/* Words of all letters, so many lines in all. */
+static int read_alphabets(void *user, char *buffer, size_t capacity, size_t *length)
+{
+    static const char line[] = "abcdefghijklmnopqrstuvwxyz\n";
+    int64_t *lines = user;
+    for (*length = 0; *lines > 0 && capacity - *length >= sizeof line; --*lines) {
+        memcpy(buffer + *length, line, sizeof line - 1);
+        *length += sizeof line - 1;
+    }
+    return MLM_CONTINUE;
+}
+
+/* 52 MB of tokens, which are kept on the disk. */
+START_TEST(memory_of_a_long_text)
+{
+    int64_t lines = 1000000, now, peak;
+    mlm_runtime *runtime;
+    mlm_runtime_options runtime_options;
+    mlm_runtime_options_init(&runtime_options, sizeof runtime_options);
+    runtime_options.threads = 2;
+    assert_ok(mlm_runtime_create(&runtime_options, &runtime));
+    mlm_tokenizer *tokenizer = letters_tokenizer(runtime);
+    mlm_corpus_options options = letters_options(128, MLM_INPUT_SENTENCES, MLM_PACK_FULL);
+    options.cache = test_folder();
+    mlm_corpus *corpus;
+    assert_ok(mlm_corpus_read(runtime, tokenizer, read_alphabets, &lines, &options, &corpus));
+    mlm_corpus_info info;
+    mlm_corpus_info_init(&info, sizeof info);
+    assert_ok(mlm_corpus_get_info(corpus, &info));
+    ck_assert_int_eq(info.sentences, 1000000);
+    mlm_runtime_memory(runtime, &now, &peak);
+    ck_assert_int_lt(now, 4000000);
+    ck_assert_int_lt(peak, 30000000);
+    mlm_corpus_free(corpus);
+    mlm_tokenizer_free(tokenizer);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 /* A file of a shape that would cost most: memory stays near the 2 bytes a token. */
 START_TEST(memory_of_many_short_lines)
 {
@@ -467,6 +506,7 @@ Suite *corpus_text_suite(void)
     tcase_add_test(tests, bytes_at_random);
     tcase_add_test(tests, progress_stops);
     tcase_add_test(tests, progress_stops_packing);
+    tcase_add_test(tests, memory_of_a_long_text);
     tcase_add_test(tests, memory_of_many_short_lines);
     tcase_add_test(tests, without_memory);
     suite_add_tcase(suite, tests);
