@@ -39,6 +39,8 @@ static void tell_evaluation(const struct run *run, const mlm_metrics *evaluation
 {
     clear_progress(&run->progress);
     heldout_print(&run->handles.heldout, evaluation);
+    if (ferror(stdout) && errno == EPIPE) /* who has gone wants no more */
+        freopen("/dev/null", "w", stdout);
 }
 
 static int report(void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
@@ -349,7 +351,7 @@ int main(int argc, char **argv)
     };
     const struct program program = {"pretrain", "--output DIR [options] TEXT...",
         "Pre-trains a BERT on text files: a sentence or paragraph a line, an empty line between\n"
-        "documents. Ctrl-C and SIGTERM finish the step, save, and end with status 3.",
+        "documents. Ctrl-C, SIGTERM and SIGHUP finish the step, save, and end with status 3.",
         options, COUNT(options), 1, SIZE_MAX};
     size_t count;
     remember_command(argc, argv);

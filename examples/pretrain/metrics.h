@@ -156,7 +156,11 @@ static inline void metrics_open(
     metrics->file = -1;
     if (!metrics->path)
         return;
-    metrics->file = open(metrics->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    /* A pipe that is open for reading too would never be one that nobody reads. */
+    if (stat(metrics->path, &status) == 0 && !S_ISREG(status.st_mode))
+        metrics->file = open(metrics->path, O_WRONLY | O_CLOEXEC);
+    else
+        metrics->file = open(metrics->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (metrics->file < 0 || fstat(metrics->file, &status) != 0)
         metrics_fail(metrics);
     metrics->kept = S_ISREG(status.st_mode);
@@ -212,6 +216,12 @@ static inline void metrics_append(struct metrics *metrics, const char *line, siz
         if (put <= 0)
             break;
         done += (size_t)put;
+    }
+    if (done < metrics->waiting_size && errno == EPIPE) {
+        complain("warning: --metrics %s: nobody reads it any more", metrics->path);
+        close(metrics->file);
+        metrics->file = -1;
+        done = metrics->waiting_size;
     }
     if (done < metrics->waiting_size && waited == 0)
         complain(

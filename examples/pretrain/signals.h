@@ -1,5 +1,5 @@
 /*
- * signals.h - Ctrl-C and SIGTERM: finish the step, save, end.
+ * signals.h - Ctrl-C, SIGTERM and the end of a terminal: finish the step, save, end.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -16,18 +16,23 @@ static inline void interrupt(int number)
     interrupted = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
 }
 
-/* A file that reaches a limit of its size is an error like a full disk, and no end. */
+/* A file that reaches a limit of its size is an error like a full disk, and a reader that has gone
+   wants no more: neither is an end. What nohup started outlives its terminal. */
 static inline void catch_signals(void)
 {
-    struct sigaction action;
+    struct sigaction action, old;
     memset(&action, 0, sizeof action);
     action.sa_handler = interrupt;
     action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 #endif /* SIGNALS_H */

@@ -45,9 +45,9 @@ train halves --steps 20 $evaluating --resume --masking whole-word > out 2> err
 holds "resuming with something else is refused" err [ $? -eq 1 ]
 count "resuming with something else names it" 1 '^pretrain: .*strategy' err
 
-for signal in TERM INT; do
+for signal in TERM INT HUP; do
     rm -rf stopped straight metrics.jsonl
-    "$programs/pretrain" --output stopped $small --steps 1000000 \
+    env --default-signal=HUP "$programs/pretrain" --output stopped $small --steps 1000000 \
         --metrics metrics.jsonl text.txt > out 2> err &
     process=$!
     tries=0
@@ -69,4 +69,14 @@ for signal in TERM INT; do
     run "SIG$signal: never stopped" train straight --steps $steps
     same "SIG$signal: the same bytes" straight/model.safetensors stopped/model.safetensors
 done
+
+# Readers of metrics and held-out losses that go away are not the end of a training.
+mkfifo pipe
+head -n 3 pipe > head.jsonl &
+{ train unread --steps 400 --metrics pipe --eval held_out.txt --eval-every 50 2> err
+    echo $? > status; } | head -n 1 > out
+holds "readers that go: the run goes on to its end" err [ "$(cat status)" -eq 0 ]
+count "readers that go: it is said once" 1 '^pretrain: warning: --metrics pipe: nobody reads' err
+holds "readers that go: the last step is saved" unread/trainer.json grep -q '"step": 400,' \
+    unread/trainer.json
 finish
