@@ -199,7 +199,7 @@ static int check_text(const struct settings *settings, mlm_runtime *runtime,
     }
     check(status);
     right = mask_check_report(&checker);
-    if (right && checker.chosen < CHECK_LEAST && options->mlm_probability > 0) {
+    if (right && !mask_check_is_long(&checker)) {
         complain("%s: too short to tell: %lld tokens were chosen, not %d", settings->check,
             (long long)checker.chosen, CHECK_LEAST);
         right = 0;

@@ -319,7 +319,13 @@ static inline int mask_check_print_test(const char *what, struct check_result re
     return result.p >= CHECK_LEVEL;
 }
 
-/* Prints what was found; whether all is as the options say. */
+/* Chance shows in many only. */
+static inline int mask_check_is_long(const struct mask_check *check)
+{
+    return check->chosen >= CHECK_LEAST || check->options.mlm_probability == 0;
+}
+
+/* Prints what was found; whether nothing is other than the options say. */
 static inline int mask_check_report(const struct mask_check *check)
 {
     const double chosen = check->chosen > 0 ? (double)check->chosen : 1;
@@ -349,7 +355,9 @@ static inline int mask_check_report(const struct mask_check *check)
     right &= mask_check_print_test("where in the sequence", check_choice_test(&check->positions));
     right &=
         mask_check_print_test("which tokens of the vocabulary", check_choice_test(&check->ids));
-    printf("verdict: %s\n", right ? "as the options say" : "NOT as the options say");
+    printf("verdict: %s\n", !right                      ? "NOT as the options say"
+                            : mask_check_is_long(check) ? "as the options say"
+                                                        : "none");
     return right;
 }
 

@@ -186,6 +186,7 @@ for masking in token whole-word; do
 done
 "$programs/mask" --vocab vocab --check lines > out 2> err
 holds "mask --check: a short text is no verdict" out [ $? -eq 1 ]
+count "mask --check: and says so" 1 '^verdict: none$' out
 count "mask --check says that it is short" 1 '^mask: lines: too short to tell' err
 
 "$programs/embed" --model model lines > out
