@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batches/corpus.h"
 #include "support/ranks.h"
 #include "support/support.h"
 #include "trainer/collective.h"
@@ -256,21 +257,28 @@ static int read_once(void *user, char *buffer, size_t capacity, size_t *length)
     return MLM_CONTINUE;
 }
 
-/* The rank that saves knows where its corpus is; the others learn it. */
-START_TEST(a_corpus_may_be_attached_on_one_rank)
+/* One whose position is 40. */
+static mlm_corpus *open_corpus(mlm_tokenizer **tokenizer)
 {
     static const char *const tokens[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"};
-    test_exchange shared;
-    rank_context ranks[RANKS];
     const char *text = "a\n";
-    mlm_tokenizer *tokenizer;
     mlm_corpus *corpus;
     mlm_corpus_options options;
     mlm_corpus_options_init(&options, sizeof options);
     options.B = 8;
-    assert_ok(mlm_tokenizer_create(NULL, tokens, 6, NULL, &tokenizer));
-    assert_ok(mlm_corpus_read(NULL, tokenizer, read_once, &text, &options, &corpus));
+    assert_ok(mlm_tokenizer_create(NULL, tokens, 6, NULL, tokenizer));
+    assert_ok(mlm_corpus_read(NULL, *tokenizer, read_once, &text, &options, &corpus));
     assert_ok(mlm_corpus_seek(corpus, 40));
+    return corpus;
+}
+
+/* The rank that saves knows where its corpus is; the others learn it. */
+START_TEST(a_corpus_may_be_attached_on_one_rank)
+{
+    test_exchange shared;
+    rank_context ranks[RANKS];
+    mlm_tokenizer *tokenizer;
+    mlm_corpus *corpus = open_corpus(&tokenizer);
     open_ranks(&shared, ranks);
     assert_ok(mlm_trainer_attach(ranks[0].trainer, tokenizer, corpus, NULL));
     run(ranks, two_updates);
@@ -342,6 +350,9 @@ START_TEST(ranks_go_back_together)
     const char *folder = test_folder();
     ranks[0].directory = ranks[1].directory = test_path(folder, "checkpoint");
     run(ranks, save);
+    mlm_tokenizer *tokenizer;
+    mlm_corpus *corpus = open_corpus(&tokenizer);
+    assert_ok(mlm_trainer_attach(ranks[0].trainer, tokenizer, corpus, NULL));
     run(ranks, two_updates);
     mlm_encoder *then = training_encoder(NULL, 0.1), *now = training_encoder(NULL, 0.1);
     assert_ok(mlm_encoder_save(ranks[0].encoder, test_path(folder, "now"), MLM_F32));
@@ -358,6 +369,7 @@ START_TEST(ranks_go_back_together)
             assert_same_parameters(ranks[rank].encoder, now);
             assert_step(&ranks[rank], 2, 1);
         }
+        ck_assert_int_eq(mlm__corpus_position(corpus), 40);
         ck_assert_ptr_nonnull(strstr(ranks[failing].message, "none"));
         ck_assert_ptr_nonnull(strstr(ranks[!failing].message, "go_back: rank"));
     }
@@ -367,12 +379,15 @@ START_TEST(ranks_go_back_together)
         assert_same_parameters(ranks[rank].encoder, then);
         assert_step(&ranks[rank], 0, 0.5);
     }
+    ck_assert_int_eq(mlm__corpus_position(corpus), 0);
     run(ranks, two_updates);
     assert_ok(ranks[0].status);
     assert_same_parameters(ranks[0].encoder, ranks[1].encoder);
     mlm_encoder_free(then);
     mlm_encoder_free(now);
     close_ranks(&shared, ranks);
+    mlm_corpus_free(corpus);
+    mlm_tokenizer_free(tokenizer);
 }
 END_TEST
 
