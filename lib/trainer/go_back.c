@@ -17,7 +17,7 @@ static void swap(float **a, float **b)
 }
 
 /* The corpus is moved while all can still be put back. */
-static mlm_status read(mlm_trainer *trainer, const char *directory, mlm__checkpoint *out)
+static mlm_status read_checkpoint(mlm_trainer *trainer, const char *directory, mlm__checkpoint *out)
 {
     MLM__TRY(mlm__checkpoint_read(
         trainer->runtime, trainer->encoder, directory, &trainer->options, trainer, out));
@@ -45,7 +45,7 @@ static mlm_status go_back(mlm_trainer *trainer, const char *directory, double ra
 {
     const int64_t position = trainer->corpus ? mlm__corpus_position(trainer->corpus) : 0;
     mlm__checkpoint checkpoint = {0};
-    mlm_status status = read(trainer, directory, &checkpoint);
+    mlm_status status = read_checkpoint(trainer, directory, &checkpoint);
     status = mlm__agree(trainer, status, "mlm_trainer_go_back");
     if (status == MLM_OK) {
         take_over(trainer, &checkpoint, rate_factor);
