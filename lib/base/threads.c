@@ -131,7 +131,8 @@ static void run_pieces(mlm_runtime *runtime, int32_t thread)
     for (int32_t i = 0; i < runtime->threads; i++) {
         mlm__worker *of = &runtime->workers[(thread + i) % runtime->threads];
         size_t piece;
-        while ((piece = atomic_fetch_add(&of->next, 1)) < of->end)
+        while (
+            atomic_load(&of->next) < of->end && (piece = atomic_fetch_add(&of->next, 1)) < of->end)
             pool->work(pool->context, piece, thread);
     }
 }

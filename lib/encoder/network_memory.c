@@ -42,6 +42,16 @@ static mlm__rows take_rows(arena *from, const mlm__network *network, size_t coun
     return rows;
 }
 
+/* Hidden states, whose numbers backward does not read: in bf16, layers write theirs over those of
+   the layer before. */
+static mlm__rows take_states(arena *from, const mlm__network *network, size_t count, real *numbers)
+{
+    mlm__rows rows = take_rows(from, network, count, false);
+    if (!rows.numbers)
+        rows.numbers = numbers;
+    return rows;
+}
+
 static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
 {
     mlm__residual_norm norm;
@@ -50,16 +60,18 @@ static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
     return norm;
 }
 
-static mlm__layer_room take_layer(arena *from, const mlm__network *network, size_t N, bool training)
+static mlm__layer_room take_layer(
+    arena *from, const mlm__network *network, size_t N, real *middle, bool training)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const size_t H = (size_t)config->hidden_size;
     mlm__layer_room room;
     room.projected = take_rows(from, network, N * 3 * H, false);
     room.context = take_rows(from, network, N * H, true);
-    room.middle = take_rows(from, network, N * H, true);
+    room.middle = take_states(from, network, N * H, middle);
     room.up = take_real(from, N * (size_t)config->intermediate_size);
-    room.out = training ? take_rows(from, network, N * H, true) : (mlm__rows){0};
+    room.out =
+        training ? take_states(from, network, N * H, network->embedded.numbers) : (mlm__rows){0};
     room.softmax = take(from, N * (size_t)config->num_attention_heads, sizeof *room.softmax);
     room.attention_norm = take_norm(from, N, H);
     room.output_norm = take_norm(from, N, H);
@@ -156,8 +168,9 @@ static void take_all(
     network->hidden =
         network->compute.products->bf16 ? take(from, N * H, sizeof *network->hidden) : NULL;
     network->activated = take_rows(from, network, N * (size_t)config->intermediate_size, false);
+    real *middle = network->compute.products->bf16 ? take_real(from, N * H) : NULL;
     for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
-        network->layers[l] = take_layer(from, network, N, training);
+        network->layers[l] = take_layer(from, network, N, middle, training);
     take_head(from, network, N, training);
     if (config->sentence_head)
         take_sentence(from, network, B);

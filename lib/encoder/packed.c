@@ -103,7 +103,7 @@ const mlm__products *mlm__packed_products(const mlm__packed *packed)
 
 /* ---- packing ---------------------------------------------------------------------------- */
 
-/* Rows of a panel that a piece packs: some microseconds of it. */
+/* Rows of a panel that a piece packs: some microseconds of it; even, as pack asks for. */
 enum { PIECE_ROWS = 1024 };
 
 typedef struct pack_work {

@@ -1,10 +1,11 @@
 /* The one table of everything that computes on rows of numbers; products.h has matrix products.
 
-   Row kernels are compiled several times, for several instruction sets, from one source. Those with
-   fused multiplications and additions give the same bytes as each other: what is fused is written
-   out, and every sum over a row is 16 partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l +
-   4, l and l + 2, l and l + 1. The functions exp, erf and tanh are our own, because those of C
-   libraries change.
+   Row kernels are compiled several times, for several instruction sets, from one source. AVX2 and
+   AVX-512 give the same bytes; the baseline differs from them where exp or the normal distribution
+   is computed, which fuse multiplications and additions if the CPU can. Every sum over a row is 16
+   partial sums (element i goes to sum i mod 16), added as a tree: l and l + 8, l and l + 4, l and
+   l + 2, l and l + 1. The functions exp, erf and tanh are our own, because those of C libraries
+   change.
 
    x, y and so on are rows of n numbers without alignment. An output may be the same array as an
    input, unless it says otherwise, but not overlap it in part. NaN and infinity travel to the

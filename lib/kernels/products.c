@@ -60,13 +60,15 @@ static inline vector spread(const element *a)
 #endif
 }
 
-/* Sums over K_BLOCK numbers are made in registers and then added to C: what lies between two
-   visits fits the caches, and rounding errors do not grow with k as those of one long sum. */
+/* Sums over K_BLOCK numbers are made in registers and then added to C, so that rounding errors do
+   not grow with k as those of one long sum; shorter ones would add to C more often than is noise.
+   What is packed of A and B for M_BLOCK rows and N_BLOCK columns, 208 and 256 KB, fits the core's
+   cache together; callers' tiles are no wider than N_BLOCK, or A is packed again. */
 enum { K_ELEMENTS = 256, M_BLOCK = 192, N_BLOCK = 256 };
 enum { K_BLOCK = K_ELEMENTS * ELEMENT };
 
-/* Of a transposed A, the rows of a block lie together for each k. An odd number of cache lines
-   apart, so that they do not all fall into the same part of the cache. */
+/* Of a transposed A, the rows of a block lie together for each k: not a power of two apart, so that
+   they do not all fall into the same part of the cache. */
 enum { A_STEP = M_BLOCK + LANES };
 
 typedef struct rooms {
@@ -113,7 +115,7 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
     /* C comes from memory while the sums are made. */
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j += LANES)
-            __builtin_prefetch(c + i * ldc + j, 1);
+            __builtin_prefetch(c + i * ldc + j);
     for (size_t l = 0; l < k; l++) {
         vector right[VECTORS];
         UNROLLED

@@ -49,7 +49,7 @@ static inline float float_of(uint32_t bits)
     return x;
 }
 
-/* a b + c, rounded once where the CPU can. */
+/* a b + c, rounded once in the variants for CPUs that can. */
 static inline float multiply_add(float a, float b, float c)
 {
 #ifdef __FMA__

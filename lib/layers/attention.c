@@ -153,7 +153,7 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
             compute, thread, T, D, rows, h.scale, mlm__transposed(dp, T), q, t0 > 0, dk, stride);
     }
     for (size_t i = 0; into.bf16 && i < 3 * T; i++)
-        mlm__rows_end(compute, mlm__rows_from(into, i / 3 * 3 * H + i % 3 * H), D, scratch + i * D);
+        mlm__rows_end(compute, mlm__rows_from(into, i * H), D, dq + i / 3 * stride + i % 3 * step);
 }
 
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,

@@ -39,7 +39,7 @@ static inline void mlm__multiply(const mlm__compute *compute, int32_t thread, si
 }
 
 /* Numbers of an array, and the same rounded to bf16 for products to read.
-   numbers NULL: only products read them. bf16 NULL: products read numbers. */
+   numbers NULL: what else reads them widens them again. bf16 NULL: products read numbers. */
 typedef struct mlm__rows {
     real *numbers;
     uint16_t *bf16;
@@ -84,12 +84,25 @@ static inline void mlm__compute_pieces(const mlm__compute *compute, double multi
             work(context, piece, 0);
 }
 
-/* The same for work on numbers that are no products, such as a norm's: one takes about as long as
-   32 multiplications. */
-static inline void mlm__compute_row_pieces(const mlm__compute *compute, size_t numbers,
-    size_t pieces, mlm__work_fn *work, void *context)
+/* Work on a number that is no product, such as a norm's, takes about as long as so many
+   multiplications. */
+enum { MLM__NUMBER_WORK = 32 };
+
+static inline void mlm__compute_row_pieces(
+    const mlm__compute *compute, size_t numbers, size_t pieces, mlm__work_fn *work, void *context)
 {
-    mlm__compute_pieces(compute, 32 * (double)numbers, pieces, work, context);
+    mlm__compute_pieces(compute, MLM__NUMBER_WORK * (double)numbers, pieces, work, context);
+}
+
+static inline size_t mlm__least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many tiles of a side cover a length. */
+static inline size_t mlm__tiles_along(size_t length, size_t side)
+{
+    return (length + side - 1) / side;
 }
 
 /* Rows of a piece of work on rows, such as layer norm: some microseconds of it. */
@@ -104,7 +117,7 @@ static inline size_t mlm__pieces_of(size_t rows)
     return (rows + MLM__PIECE_ROWS - 1) / MLM__PIECE_ROWS;
 }
 
-static inline mlm__row_range mlm__rows_of_piece(size_t rows, size_t piece)
+static inline mlm__row_range mlm__range_of_piece(size_t rows, size_t piece)
 {
     size_t first = piece * MLM__PIECE_ROWS, left = rows - first;
     return (mlm__row_range){first, left < MLM__PIECE_ROWS ? left : MLM__PIECE_ROWS};

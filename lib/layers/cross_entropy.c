@@ -134,7 +134,7 @@ static void combine_piece(void *context, size_t piece, int32_t thread)
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
     const size_t blocks = block_count(layer->cut);
-    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->M, piece);
     (void)thread;
     for (size_t m = rows.first; m < rows.first + rows.count; m++) {
         real *maxima = layer->maxima + m * blocks, *sums = layer->sums + m * blocks;
@@ -161,7 +161,8 @@ void mlm__cross_entropy_forward(
     forward_work work = {compute, layer, losses, correct};
     mlm__compute_pieces(compute, product_size(layer->M, layer->H, layer->cut.V), layer->cut.groups,
         group_piece, &work);
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), combine_piece, &work);
+    mlm__compute_row_pieces(compute, layer->M * block_count(layer->cut), mlm__pieces_of(layer->M),
+        combine_piece, &work);
 }
 
 /* ---- backward ----------------------------------------------------------------------- */
@@ -222,7 +223,7 @@ static void sum_parts_piece(void *context, size_t piece, int32_t thread)
 {
     const backward_work *work = context;
     const mlm__cross_entropy *layer = work->layer;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->M, piece);
     const size_t at = rows.first * layer->H, count = rows.count * layer->H;
     (void)thread;
     memcpy(work->dz + at, work->parts + at, count * sizeof(real));
@@ -237,7 +238,8 @@ void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_e
     backward_work work = {compute, layer, (real)scale, parts, dz, decoder};
     mlm__compute_pieces(compute, 2 * product_size(layer->M, layer->H, layer->cut.V),
         layer->cut.groups, group_backward_piece, &work);
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->M), sum_parts_piece, &work);
+    mlm__compute_row_pieces(compute, layer->cut.groups * layer->M * layer->H,
+        mlm__pieces_of(layer->M), sum_parts_piece, &work);
 }
 
 /* ---- logits -------------------------------------------------------------------------- */

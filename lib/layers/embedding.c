@@ -22,7 +22,7 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__embedding *layer = work->layer;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->N, piece);
     real *room = mlm__scratch_of(work->compute, thread);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         real *sum = layer->kept.sum + i * H, *out = work->out.numbers + i * H;
@@ -42,7 +42,8 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
 void mlm__embedding_forward(const mlm__compute *compute, const mlm__embedding *layer, mlm__rows out)
 {
     forward_work work = {compute, layer, out};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), forward_piece, &work);
+    mlm__compute_row_pieces(
+        compute, layer->N * layer->H, mlm__pieces_of(layer->N), forward_piece, &work);
 }
 
 typedef struct backward_work {
@@ -58,7 +59,7 @@ static void norm_backward_piece(void *context, size_t piece, int32_t thread)
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__embedding *layer = work->layer;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->N, piece);
     real *room = mlm__scratch_of(work->compute, thread);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         real *dout = work->dout + i * H;
@@ -113,7 +114,8 @@ void mlm__embedding_backward(const mlm__compute *compute, const mlm__embedding *
     backward_work work = {compute, layer, dout, dsum, into};
     const mlm__norm_gradient norm = {
         layer->N, layer->H, layer->kept.sum, layer->kept.moments, dout, into->norm};
-    mlm__parallel(compute->runtime, mlm__pieces_of(layer->N), norm_backward_piece, &work);
+    mlm__compute_row_pieces(
+        compute, layer->N * layer->H, mlm__pieces_of(layer->N), norm_backward_piece, &work);
     mlm__parameter_gradients(compute, NULL, 0, &norm, 1);
     mlm__compute_row_pieces(compute, layer->N * layer->H,
         (layer->H + TABLE_COLUMNS - 1) / TABLE_COLUMNS, table_piece, &work);

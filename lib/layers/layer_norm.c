@@ -15,7 +15,7 @@ static void forward_piece(void *context, size_t piece, int32_t thread)
     const mlm__residual *layer = work->layer;
     const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->N, piece);
     real *room = mlm__scratch_of(work->compute, thread);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         real *sum = layer->kept.sum + i * H;
@@ -50,7 +50,7 @@ static void backward_piece(void *context, size_t piece, int32_t thread)
     const mlm__residual *layer = work->layer;
     const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->N, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->N, piece);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         const mlm__rows to = mlm__rows_from(work->dy, i * H);
         real *dsum = work->dresidual + i * H;

@@ -1,7 +1,9 @@
 #include "layers/linear.h"
 
-/* Of a tile: a few hundred kilobytes with what it is computed from, so that it is in the core's
-   cache for what follows; and tiles enough of a chunk of a large model for 64 threads. */
+#include <assert.h>
+
+/* Of a tile: 48 KB, which stay in the core's cache for what follows with what they are computed
+   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. */
 enum { TILE_ROWS = 48, TILE_COLUMNS = 256 };
 
 size_t mlm__linear_scratch(void)
@@ -37,29 +39,20 @@ typedef struct tiles_work {
     void *context;
 } tiles_work;
 
-static size_t tiles_along(size_t length, size_t side)
-{
-    return (length + side - 1) / side;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Tiles of the same rows follow each other: of those a thread finds in its core's cache what it
    computed of them before. */
 static void tile_piece(void *context, size_t piece, int32_t thread)
 {
     const tiles_work *work = context;
-    const size_t across = tiles_along(work->n, TILE_COLUMNS);
+    const size_t across = mlm__tiles_along(work->n, TILE_COLUMNS);
     real *room = mlm__scratch_of(work->compute, thread);
     mlm__tile tile = {.row = piece / across * TILE_ROWS,
         .column = piece % across * TILE_COLUMNS,
         .room = room + TILE_ROWS * TILE_COLUMNS};
-    tile.rows = least(TILE_ROWS, work->m - tile.row);
-    tile.columns = least(TILE_COLUMNS, work->n - tile.column);
+    tile.rows = mlm__least(TILE_ROWS, work->m - tile.row);
+    tile.columns = mlm__least(TILE_COLUMNS, work->n - tile.column);
     const mlm__rows c = mlm__rows_from(work->c, tile.row * work->n + tile.column);
+    assert(c.numbers || !work->add);
     tile.numbers = mlm__rows_begin(c, room);
     tile.stride = c.numbers ? work->n : TILE_COLUMNS;
     mlm__multiply(work->compute, thread, tile.rows, tile.columns, work->k, 1,
@@ -78,7 +71,8 @@ static void tile_piece(void *context, size_t piece, int32_t thread)
 static void multiply_tiles(tiles_work *work)
 {
     mlm__compute_pieces(work->compute, (double)work->m * (double)work->n * (double)work->k,
-        tiles_along(work->m, TILE_ROWS) * tiles_along(work->n, TILE_COLUMNS), tile_piece, work);
+        mlm__tiles_along(work->m, TILE_ROWS) * mlm__tiles_along(work->n, TILE_COLUMNS), tile_piece,
+        work);
 }
 
 void mlm__linear_forward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,

@@ -14,7 +14,7 @@ typedef struct mlm__tile {
     size_t row, rows, column, columns;
     real *numbers;
     size_t stride;
-    real *room; /* columns numbers for whatever is done with it */
+    real *room; /* as many numbers as it has columns, for whatever is done with it */
 } mlm__tile;
 
 /* What is done with a tile while it is in the cache, on the thread that computed it. */

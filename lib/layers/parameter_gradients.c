@@ -11,11 +11,6 @@ size_t mlm__parameter_gradients_scratch(void)
     return MLM__SUM_ROWS * TILE_LARGE;
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 typedef struct gradients_work {
     const mlm__compute *compute;
     const mlm__linear_gradient *linears;
@@ -28,15 +23,10 @@ static size_t tile_side(const mlm__linear_gradient *linear)
     return linear->K * linear->O >= LARGE_WEIGHT ? TILE_LARGE : TILE_SMALL;
 }
 
-static size_t tiles_along(size_t length, size_t side)
-{
-    return (length + side - 1) / side;
-}
-
 static size_t tile_count(const mlm__linear_gradient *linear)
 {
     size_t side = tile_side(linear);
-    return tiles_along(linear->O, side) * tiles_along(linear->K, side);
+    return mlm__tiles_along(linear->O, side) * mlm__tiles_along(linear->K, side);
 }
 
 /* sums[o] += sum over rows of dy. */
@@ -48,7 +38,7 @@ static void add_bias_gradient(
         return;
     }
     for (size_t first = 0; first < N; first += MLM__SUM_ROWS) {
-        const size_t rows = least(MLM__SUM_ROWS, N - first);
+        const size_t rows = mlm__least(MLM__SUM_ROWS, N - first);
         for (size_t i = 0; i < rows; i++)
             compute->products->widen(O, dy.bf16 + (first + i) * dy.stride, room + i * O);
         compute->kernels->column_sums(rows, O, room, O, sums);
@@ -58,9 +48,9 @@ static void add_bias_gradient(
 static void linear_tile(
     const mlm__compute *compute, const mlm__linear_gradient *linear, size_t tile, int32_t thread)
 {
-    const size_t side = tile_side(linear), across = tiles_along(linear->K, side);
+    const size_t side = tile_side(linear), across = mlm__tiles_along(linear->K, side);
     const size_t o = tile / across * side, k = tile % across * side;
-    const size_t O = least(side, linear->O - o), K = least(side, linear->K - k);
+    const size_t O = mlm__least(side, linear->O - o), K = mlm__least(side, linear->K - k);
     const mlm__operand dy = mlm__operand_from(linear->dy, 0, o);
     mlm__multiply(compute, thread, O, K, linear->N, 1, mlm__transpose(dy),
         mlm__operand_from(linear->x, 0, k), true, linear->into.weight + o * linear->K + k,
@@ -73,8 +63,8 @@ static void linear_tile(
 static void norm_columns(const mlm__kernels *kernels, const mlm__norm_gradient *norm, size_t block)
 {
     const size_t h = block * NORM_COLUMNS;
-    kernels->norm_column_sums(norm->N, least(NORM_COLUMNS, norm->H - h), norm->x + h, norm->moments,
-        norm->dy + h, norm->H, norm->into.weight + h, norm->into.bias + h);
+    kernels->norm_column_sums(norm->N, mlm__least(NORM_COLUMNS, norm->H - h), norm->x + h,
+        norm->moments, norm->dy + h, norm->H, norm->into.weight + h, norm->into.bias + h);
 }
 
 static void gradients_piece(void *context, size_t piece, int32_t thread)
@@ -89,8 +79,8 @@ static void gradients_piece(void *context, size_t piece, int32_t thread)
         piece -= count;
     }
     const mlm__norm_gradient *norm = work->norms;
-    while (piece >= tiles_along(norm->H, NORM_COLUMNS)) {
-        piece -= tiles_along(norm->H, NORM_COLUMNS);
+    while (piece >= mlm__tiles_along(norm->H, NORM_COLUMNS)) {
+        piece -= mlm__tiles_along(norm->H, NORM_COLUMNS);
         norm++;
     }
     norm_columns(work->compute->kernels, norm, piece);
@@ -107,8 +97,8 @@ void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gra
         multiplications += (double)linears[i].N * (double)linears[i].K * (double)linears[i].O;
     }
     for (size_t i = 0; i < norm_count; i++) {
-        pieces += tiles_along(norms[i].H, NORM_COLUMNS);
-        multiplications += 32 * (double)norms[i].N * (double)norms[i].H;
+        pieces += mlm__tiles_along(norms[i].H, NORM_COLUMNS);
+        multiplications += MLM__NUMBER_WORK * (double)norms[i].N * (double)norms[i].H;
     }
     mlm__compute_pieces(compute, multiplications, pieces, gradients_piece, &work);
 }

@@ -28,7 +28,7 @@ static void norm_piece(void *context, size_t piece, int32_t thread)
     const forward_work *work = context;
     const mlm__prediction_head *layer = work->layer;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->M, piece);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         const mlm__rows to = mlm__rows_from(work->z, i * H);
         real *z = mlm__rows_begin(to, mlm__scratch_of(work->compute, thread));
@@ -69,7 +69,7 @@ static void norm_backward_piece(void *context, size_t piece, int32_t thread)
     const mlm__prediction_head *layer = work->layer;
     const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = layer->H;
-    const mlm__row_range rows = mlm__rows_of_piece(layer->M, piece);
+    const mlm__row_range rows = mlm__range_of_piece(layer->M, piece);
     for (size_t i = rows.first; i < rows.first + rows.count; i++) {
         const mlm__rows to = mlm__rows_from(work->dup, i * H);
         real *dup = mlm__rows_begin(to, mlm__scratch_of(work->compute, thread));
