@@ -97,6 +97,36 @@ START_TEST(every_piece_runs_once)
 }
 END_TEST
 
+typedef struct firsts {
+    atomic_size_t piece[2];
+    atomic_bool seen[2];
+} firsts;
+
+static void note_first(void *context, size_t piece, int32_t thread)
+{
+    firsts *to = context;
+    if (!atomic_exchange(&to->seen[thread], true))
+        atomic_store(&to->piece[thread], piece);
+    usleep(200);
+}
+
+/* Pieces lie together in shares and each thread begins with its own, unless another one has already
+   helped it, which on a busy machine may be. */
+START_TEST(each_thread_begins_with_its_share)
+{
+    mlm_runtime *runtime = runtime_with(2);
+    bool both = false;
+    for (int i = 0; i < 400 && !both; i++) {
+        firsts to = {0};
+        mlm__parallel(runtime, 21, note_first, &to);
+        both = atomic_load(&to.seen[0]) && atomic_load(&to.piece[0]) == 0 &&
+               atomic_load(&to.seen[1]) && atomic_load(&to.piece[1]) == 11;
+    }
+    ck_assert(both);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 START_TEST(one_thread_or_piece_stays_on_the_caller)
 {
     int others = 0;
@@ -333,6 +363,7 @@ Suite *threads_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, every_piece_runs_once);
     tcase_add_test(tcase, one_thread_or_piece_stays_on_the_caller);
+    tcase_add_test(tcase, each_thread_begins_with_its_share);
     tcase_add_test(tcase, slow_pieces_are_waited_for);
     tcase_add_test(tcase, concurrent_callers_do_not_disturb_each_other);
     tcase_add_test(tcase, workers_block_signals_and_the_caller_does_not);

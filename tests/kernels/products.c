@@ -20,7 +20,7 @@
 /* m, n, k: a tile, less, more, several blocks of each dimension. */
 static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
     {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
-    {13, 16, 513}};
+    {13, 16, 513}, {13, 130, 1100}, {9, 130, 1031}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4, PACKED_ROWS = 100 };
 
 static float *random_matrix(size_t rows, size_t stride, uint32_t site)
@@ -163,26 +163,31 @@ static const mlm__products *bf16_products(void)
     return products->bf16 ? products : NULL;
 }
 
-/* The same matrix rounded, stride numbers between its rows, with nothing behind the last. */
-static mlm__operand rounded(
-    const mlm__products *products, mlm__operand of, size_t rows, size_t columns, size_t stride)
+/* The same matrix rounded, stride numbers between its rows, from number `first` of memory on, with
+   nothing behind the last. */
+static mlm__operand rounded(const mlm__products *products, mlm__operand of, size_t rows,
+    size_t columns, size_t stride, size_t first, void **memory)
 {
-    uint16_t *bf16 = malloc(((rows - 1) * stride + columns) * sizeof *bf16);
-    ck_assert_ptr_nonnull(bf16);
+    *memory = malloc((first + (rows - 1) * stride + columns) * sizeof(uint16_t));
+    ck_assert_ptr_nonnull(*memory);
+    uint16_t *bf16 = (uint16_t *)*memory + first;
     for (size_t i = 0; i < rows; i++)
         products->round(columns, of.numbers + i * of.stride, bf16 + i * stride);
     return (mlm__operand){.bf16 = bf16, .stride = stride, .transposed = of.transposed};
 }
 
-/* With rows an even or odd number of numbers apart. */
+/* With rows an even or odd number of numbers apart, the first at an even or odd place: heads of odd
+   width begin at such. */
 START_TEST(rounded_operands_give_the_same_bytes)
 {
     const mlm__products *products = bf16_products();
     if (!products)
         return;
     const size_t *shape = shapes[_i];
-    for (int form = 0; form < 8; form++) {
+    for (int form = 0; form < 16; form++) {
         const bool transpose_a = form & 1, transpose_b = form & 2;
+        const size_t first = form & 8 ? 1 : 0;
+        void *left, *right;
         product p = product_make(products, shape, transpose_a, transpose_b);
         float *expected = malloc(p.m * p.ldc * sizeof *expected);
         ck_assert_ptr_nonnull(expected);
@@ -190,14 +195,14 @@ START_TEST(rounded_operands_give_the_same_bytes)
         memcpy(expected, p.c, p.m * p.ldc * sizeof *expected);
         const size_t across_a = transpose_a ? p.m : p.k, across_b = transpose_b ? p.k : p.n;
         const size_t more = form & 4 ? 1 : 2;
-        p.left = rounded(
-            products, p.left, transpose_a ? p.k : p.m, across_a, across_a + more + across_a % 2);
-        p.right = rounded(
-            products, p.right, transpose_b ? p.n : p.k, across_b, across_b + more + across_b % 2);
+        p.left = rounded(products, p.left, transpose_a ? p.k : p.m, across_a,
+            across_a + more + across_a % 2, first, &left);
+        p.right = rounded(products, p.right, transpose_b ? p.n : p.k, across_b,
+            across_b + more + across_b % 2, first, &right);
         product_compute(products, &p, p.m, 0.5f, false);
         ck_assert_mem_eq(expected, p.c, p.m * p.ldc * sizeof *expected);
-        free((void *)(uintptr_t)p.left.bf16);
-        free((void *)(uintptr_t)p.right.bf16);
+        free(left);
+        free(right);
         free(expected);
         product_free(&p);
     }
@@ -221,9 +226,13 @@ START_TEST(rounding_is_to_nearest_even)
         products->round(n, numbers, bf16);
         products->widen(n, bf16, back);
         for (size_t i = 0; i < n; i++)
-            ck_assert(back[i] == to_bf16(numbers[i]));
+            ck_assert(back[i] == to_bf16(numbers[i]) && signbit(back[i]) == signbit(numbers[i]));
         ck_assert(bf16[n] == 0x1234 && back[n] == 7);
     }
+    numbers[0] = NAN;
+    products->round(1, numbers, bf16);
+    products->widen(1, bf16, back);
+    ck_assert(isnan(back[0]));
     free(numbers);
 }
 END_TEST
@@ -234,7 +243,7 @@ START_TEST(part_of_packed_is_the_product_with_that_part)
     const mlm__products *products = mlm__products_variant((size_t)_i + 1);
     if (!products)
         return;
-    const size_t shape[3] = {9, 200, 192}, n0 = 64, k0 = 128;
+    const size_t shape[3] = {9, 200, 1200}, n0 = 64, k0 = 576;
     product p = product_make(products, shape, false, _i & 1);
     product_pack(products, &p);
     float *whole = malloc(p.m * p.ldc * sizeof *whole);
@@ -260,7 +269,7 @@ START_TEST(row_does_not_depend_on_others)
     const mlm__products *products = mlm__products_variant((size_t)_i + 1);
     if (!products)
         return;
-    const size_t shape[3] = {200, 150, 300};
+    const size_t shape[3] = {200, 150, 1100};
     product p = product_make(products, shape, false, true);
     float *alone = malloc(p.ldc * sizeof *alone);
     ck_assert_ptr_nonnull(alone);

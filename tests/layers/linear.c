@@ -155,12 +155,57 @@ START_TEST(rounded_rows)
 }
 END_TEST
 
+enum { FACTOR = 3 };
+
+static void multiply_in_tile(void *context, mlm__tile tile)
+{
+    (void)context;
+    for (size_t i = 0; i < tile.rows; i++)
+        for (size_t j = 0; j < tile.columns; j++) {
+            tile.room[j] = tile.numbers[i * tile.stride + j];
+            tile.numbers[i * tile.stride + j] = FACTOR * tile.room[j];
+        }
+}
+
+/* Nothing but rounded rows comes out, of what is left in the tile. */
+START_TEST(rounded_rows_backward)
+{
+#ifndef MLM_REAL_DOUBLE
+    const mlm__products *products = mlm__products_get(true);
+    if (!products->bf16)
+        return;
+    mlm__compute compute = compute_make(products);
+    real *weight = random_numbers(O * K, 1), *dy = random_numbers(N * O, 3);
+    real *dx = random_numbers(N * K, 4);
+    uint16_t *rounded = malloc(N * K * sizeof *rounded),
+             *expected = malloc(N * K * sizeof *expected);
+    ck_assert(rounded && expected);
+    const mlm__weights weights = {.weight = weight};
+    mlm__linear_backward(&compute, weights, N, K, O, mlm__plain(dy, O), false,
+        (mlm__rows){.numbers = dx}, NULL, NULL);
+    for (size_t i = 0; i < N * K; i++)
+        dx[i] *= FACTOR;
+    products->round(N * K, dx, expected);
+    mlm__linear_backward(&compute, weights, N, K, O, mlm__plain(dy, O), false,
+        (mlm__rows){.bf16 = rounded}, multiply_in_tile, NULL);
+    ck_assert_mem_eq(rounded, expected, N * K * sizeof *expected);
+    free(weight);
+    free(dy);
+    free(dx);
+    free(rounded);
+    free(expected);
+    compute_free(&compute);
+#endif
+}
+END_TEST
+
 Suite *linear_suite(void)
 {
     Suite *suite = suite_create("linear");
     TCase *tests = tcase_create("linear");
     tcase_add_loop_test(tests, tiles_make_the_whole_layer, 0, 3);
     tcase_add_test(tests, rounded_rows);
+    tcase_add_test(tests, rounded_rows_backward);
     suite_add_tcase(suite, tests);
     return suite;
 }
