@@ -150,8 +150,10 @@ static double distance(const real *x, const real *y, size_t n)
 static void check_gradients(
     const mlm_encoder_config *config, const outcome *own, const outcome *blas, double bound)
 {
+    mlm_runtime *runtime;
     mlm__layout *layout;
-    assert_ok(mlm__layout_create(NULL, config, &layout));
+    assert_ok(mlm_runtime_create(NULL, &runtime));
+    assert_ok(mlm__layout_create(runtime, config, &layout));
     for (size_t i = 0; i < layout->count; i++) {
         const mlm__parameter *p = &layout->parameters[i];
         if (strstr(p->name, "key.bias"))
@@ -160,11 +162,13 @@ static void check_gradients(
             distance(own->gradients + p->offset, blas->gradients + p->offset, p->count);
         ck_assert_msg(d <= bound, "%s is %g away, more than %g", p->name, d, bound);
     }
-    mlm__layout_free(NULL, layout);
+    mlm__layout_free(runtime, layout);
+    mlm_runtime_free(runtime);
 }
 
 /* Each with cblas, in even and odd widths. That bf16 is no worse than it must be is for the
-   comparison with PyTorch to say; here an operand taken from a wrong place would be seen. */
+   comparison with PyTorch to say; here an operand taken from a wrong place would be seen, which puts
+   a gradient far off, while rounding alone puts the least of them 11 % off. */
 START_TEST(variants_agree)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
@@ -180,7 +184,8 @@ START_TEST(variants_agree)
     outcome own = run_config(&config, 1, products);
     const double bound = products->bf16 ? 0.04 : 1e-5;
     ck_assert_double_le(distance(own.hidden, blas.hidden, blas.hidden_count), bound);
-    check_gradients(&config, &own, &blas, bound);
+    ck_assert_double_le(distance(own.gradients, blas.gradients, blas.size), bound);
+    check_gradients(&config, &own, &blas, products->bf16 ? 0.2 : bound);
     ck_assert_double_le(fabs(own.sums.loss - blas.sums.loss), bound * blas.sums.loss);
     outcome_free(&blas);
     outcome_free(&own);
