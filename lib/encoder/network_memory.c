@@ -42,8 +42,8 @@ static mlm__rows take_rows(arena *from, const mlm__network *network, size_t coun
     return rows;
 }
 
-/* Hidden states, whose numbers backward does not read: in bf16, layers write theirs over those of
-   the layer before. */
+/* Hidden states, whose numbers backward does not read: in bf16, each half of a layer writes its own
+   over those that it was given. */
 static mlm__rows take_states(arena *from, const mlm__network *network, size_t count, real *numbers)
 {
     mlm__rows rows = take_rows(from, network, count, false);
@@ -61,17 +61,16 @@ static mlm__residual_norm take_norm(arena *from, size_t rows, size_t H)
 }
 
 static mlm__layer_room take_layer(
-    arena *from, const mlm__network *network, size_t N, real *middle, bool training)
+    arena *from, const mlm__network *network, size_t N, real *states, bool training)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const size_t H = (size_t)config->hidden_size;
     mlm__layer_room room;
     room.projected = take_rows(from, network, N * 3 * H, false);
     room.context = take_rows(from, network, N * H, true);
-    room.middle = take_states(from, network, N * H, middle);
+    room.middle = take_states(from, network, N * H, states);
     room.up = take_real(from, N * (size_t)config->intermediate_size);
-    room.out =
-        training ? take_states(from, network, N * H, network->embedded.numbers) : (mlm__rows){0};
+    room.out = training ? take_states(from, network, N * H, states) : (mlm__rows){0};
     room.softmax = take(from, N * (size_t)config->num_attention_heads, sizeof *room.softmax);
     room.attention_norm = take_norm(from, N, H);
     room.output_norm = take_norm(from, N, H);
@@ -168,9 +167,11 @@ static void take_all(
     network->hidden =
         network->compute.products->bf16 ? take(from, N * H, sizeof *network->hidden) : NULL;
     network->activated = take_rows(from, network, N * (size_t)config->intermediate_size, false);
-    real *middle = network->compute.products->bf16 ? take_real(from, N * H) : NULL;
+    real *states = network->embedded.numbers;
+    if (network->compute.products->bf16 && !training)
+        states = take_real(from, N * H);
     for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
-        network->layers[l] = take_layer(from, network, N, middle, training);
+        network->layers[l] = take_layer(from, network, N, states, training);
     take_head(from, network, N, training);
     if (config->sentence_head)
         take_sentence(from, network, B);

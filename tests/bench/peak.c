@@ -123,7 +123,9 @@ peak *peak_create(mlm_runtime *runtime, int32_t precision)
     const float *x = random_matrix((size_t)PEAK_N * PEAK_K, 1);
     const float *w = random_matrix((size_t)PEAK_O * PEAK_K, 2);
     for (size_t i = 0; i < PEAK_COUNT; i++) {
-        bare_product *p = all->products[i] = create[i](runtime, precision, x, w);
+        /* Peers know nothing of a CPU with fewer instructions. */
+        const bool counts = i == 0 || mlm__kernels_most == 3;
+        bare_product *p = all->products[i] = counts ? create[i](runtime, precision, x, w) : NULL;
         if (p) {
             p->run(p);
             check(p, precision, peak_names[i]);
