@@ -7,6 +7,7 @@
 
 #include "base/threads.h"
 #include "clock.h"
+#include "kernels/kernels.h"
 #include "kernels/products.h"
 #include "support/support.h"
 
