@@ -39,8 +39,8 @@ static void tell_evaluation(const struct run *run, const mlm_metrics *evaluation
 {
     clear_progress(&run->progress);
     heldout_print(&run->handles.heldout, evaluation);
-    if (ferror(stdout) && errno == EPIPE) /* who has gone wants no more */
-        freopen("/dev/null", "w", stdout);
+    if (ferror(stdout) && errno == EPIPE && !freopen("/dev/null", "w", stdout))
+        clearerr(stdout); /* who has gone wants no more */
 }
 
 static int report(void *user, const mlm_metrics *update, const mlm_metrics *evaluation)
