@@ -39,7 +39,7 @@ static void tell_evaluation(const struct run *run, const mlm_metrics *evaluation
 {
     clear_progress(&run->progress);
     heldout_print(&run->handles.heldout, evaluation);
-    if (ferror(stdout) && errno == EPIPE && !freopen("/dev/null", "w", stdout))
+    if (ferror(stdout) && errno == EPIPE)
         clearerr(stdout); /* who has gone wants no more */
 }
 
@@ -319,7 +319,8 @@ int main(int argc, char **argv)
             "so many in a row that are not finite are a divergence (default 10)",
             &s.max_bad_updates, 1, 1e6},
         {OPTION_REAL, "--max-loss-rise", "NATS",
-            "two losses in a row this far above their average are one; 0: never (default 3)",
+            "two losses in a row this far above their average, or sentence losses above"
+            " guessing, are one; 0: never (default 3)",
             &s.max_loss_rise, 0, 1e6},
         {OPTION_CHOICE, "--on-divergence", "stop|back",
             "back: to the last good checkpoint, with half the rate, up to 5 times (default stop)",

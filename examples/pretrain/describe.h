@@ -32,7 +32,8 @@ static inline json_t *json_text(const char *text)
 static inline int is_about_result(const struct option *option)
 {
     static const char *const others[] = {
-        "--output", "--metrics", "--threads", "--resume", "--quiet", "--keep", "--cache"};
+        "--output", "--metrics", "--threads", "--resume", "--overwrite", "--quiet", "--keep",
+        "--cache"};
     size_t i;
     for (i = 0; i < COUNT(others); ++i)
         if (strcmp(option->name, others[i]) == 0)

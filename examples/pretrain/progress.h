@@ -15,8 +15,8 @@ struct progress {
     const struct settings *settings;
     int terminal, training;
     double began, told; /* seconds */
-    int64_t first_step; /* updates before this run */
-    int64_t tokens;     /* of this run             */
+    int64_t first_step;      /* updates before this run */
+    int64_t updates, tokens; /* of this run */
 };
 
 static inline double seconds_now(void)
@@ -62,7 +62,7 @@ static inline void print_duration(FILE *file, double seconds)
 static inline void tell_progress(struct progress *progress, const mlm_metrics *update)
 {
     const double elapsed = seconds_now() - progress->began;
-    const int64_t steps = progress->settings->steps, done = update->step - progress->first_step;
+    const int64_t steps = progress->settings->steps, done = ++progress->updates;
     const int last = update->step == steps || interrupted;
     progress->tokens += update->tokens;
     if (progress->settings->quiet)

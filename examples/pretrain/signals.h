@@ -9,14 +9,15 @@
 
 static volatile sig_atomic_t interrupted;
 
-/* A second one, whichever, ends the program at once. */
+/* A second Ctrl-C or SIGTERM ends the program at once. SIGHUP may come twice when a terminal closes,
+   from its shell and from the kernel, and may come after another signal: the save goes on. */
 static inline void interrupt(int number)
 {
     (void)number;
     interrupted = 1;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
 }
 
 /* A file that reaches a limit of its size is an error like a full disk, and a reader that has gone

@@ -40,12 +40,24 @@ static void take_over(mlm_trainer *trainer, mlm__checkpoint *checkpoint, double 
     mlm_trainer_free(read);
 }
 
-/* Where one rank cannot read, none goes back. */
+static mlm_status check(const char *directory, double rate_factor)
+{
+    if (!directory)
+        return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_go_back: directory is NULL");
+    if (!(rate_factor > 0 && rate_factor <= 1))
+        return mlm__error(
+            MLM_ERR_ARGUMENT, "mlm_trainer_go_back: rate_factor is %g, not in (0,1]", rate_factor);
+    return MLM_OK;
+}
+
+/* Where one rank cannot read, or is asked for what cannot be, none goes back. */
 static mlm_status go_back(mlm_trainer *trainer, const char *directory, double rate_factor)
 {
     const int64_t position = trainer->corpus ? mlm__corpus_position(trainer->corpus) : 0;
     mlm__checkpoint checkpoint = {0};
-    mlm_status status = read_checkpoint(trainer, directory, &checkpoint);
+    mlm_status status = check(directory, rate_factor);
+    if (status == MLM_OK)
+        status = read_checkpoint(trainer, directory, &checkpoint);
     status = mlm__agree(trainer, status, "mlm_trainer_go_back");
     if (status == MLM_OK) {
         take_over(trainer, &checkpoint, rate_factor);
@@ -63,11 +75,6 @@ mlm_status mlm_trainer_go_back(mlm_trainer *trainer, const char *directory, doub
 {
     if (!trainer)
         return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_go_back: trainer is NULL");
-    if (!directory)
-        return mlm__error(MLM_ERR_ARGUMENT, "mlm_trainer_go_back: directory is NULL");
-    if (!(rate_factor > 0 && rate_factor <= 1))
-        return mlm__error(
-            MLM_ERR_ARGUMENT, "mlm_trainer_go_back: rate_factor is %g, not in (0,1]", rate_factor);
     fenv_t mode; /* numbers are read from decimal */
     mlm__fp_enter(&mode);
     const mlm_status status = go_back(trainer, directory, rate_factor);

@@ -38,7 +38,7 @@ untimed() {
     sed -n '/^{"step"/s/, "seconds": [0-9.]*//p' "$1"
 }
 
-run "a run elsewhere" train whole --steps 300
+run "a run elsewhere" train whole --steps 160
 run "a run on the disk" train disk/run --steps 20
 sums disk/run > before
 fill
@@ -53,7 +53,7 @@ same "full: the checkpoint is as it was" before after
 holds "full: nothing half-written is left" out [ ! -e disk/run.mlm-new ]
 
 # Space comes back while it runs.
-train disk/run --resume --steps 300 --save-every 25 > out 2> err &
+train disk/run --resume --steps 160 --save-every 25 > out 2> err &
 process=$!
 tries=0
 until grep -q 'is not saved' err || [ $tries -eq 200 ]; do
@@ -101,7 +101,7 @@ holds "room for two: it goes on" err [ $? -eq 0 ]
 wild() {
     train "$@" --learning-rate 1 --warmup 60 --max-loss-rise 1 --save-every 3 --on-divergence back
 }
-wild wild --steps 80 > out 2> err
+wild wild --steps 160 > out 2> err
 holds "diverging" err [ $? -eq 0 ]
 went=$(sed -n 's/^pretrain: step \([0-9]*\): the loss.*/\1/p' err | head -n 1)
 before=$(((${went:-1} - 1) / 3 * 3))
@@ -114,7 +114,7 @@ cp -a disk kept
     cat kept/run.jsonl
 } > disk/run.jsonl
 fill
-wild disk/run --resume --steps 80 > out 2> err &
+wild disk/run --resume --steps 160 > out 2> err &
 process=$!
 tries=0
 until grep -q 'diverged: back' err || [ $tries -eq 500 ]; do
@@ -136,10 +136,10 @@ cp -a kept/run* disk
 fill
 metrics=elsewhere.jsonl
 cp kept/run.jsonl $metrics
-wild disk/run --resume --steps 80 > out 2> err
+wild disk/run --resume --steps 160 > out 2> err
 holds "diverging without space: status 1" err [ $? -eq 1 ]
 rm disk/filler
-wild disk/run --resume --steps 80 > out 2> err
+wild disk/run --resume --steps 160 > out 2> err
 holds "diverging without space: it goes on from before" err [ $? -eq 0 ]
 count "diverging without space: and says what the metrics lack till then" 1 \
     "^pretrain: warning: --metrics $metrics: lines up to step $before are missing" err

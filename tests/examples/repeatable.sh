@@ -70,6 +70,29 @@ for signal in TERM INT HUP; do
     same "SIG$signal: the same bytes" straight/model.safetensors stopped/model.safetensors
 done
 
+# A terminal that closes can say so twice, and say it to what nohup started.
+hang_up() {
+    rm -rf stopped metrics.jsonl
+    "$@" "$programs/pretrain" --output stopped $small --steps 1000000 --metrics metrics.jsonl text.txt \
+        > out 2> err < /dev/null &
+    process=$!
+    tries=0
+    until [ -s metrics.jsonl ] || [ $tries -eq 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+}
+hang_up env --default-signal=HUP
+kill -s HUP $process
+kill -s HUP $process
+wait $process
+holds "SIGHUP twice: status 3" err [ $? -eq 3 ]
+hang_up env --ignore-signal=HUP
+kill -s TERM $process
+kill -s HUP $process
+wait $process
+holds "SIGTERM, then SIGHUP under nohup: status 3" err [ $? -eq 3 ]
+
 # Readers of metrics and held-out losses that go away are not the end of a training.
 mkfifo pipe
 head -n 3 pipe > head.jsonl &
