@@ -341,7 +341,7 @@ static void assert_step(rank_context *context, int64_t step, double rate_factor)
     ck_assert_double_eq(context->metrics.rate_factor, rate_factor);
 }
 
-/* All or none: a rank whose disk fails keeps the others where they are. */
+/* All or none: a rank whose disk fails, or that names no directory, keeps the others where they are. */
 START_TEST(ranks_go_back_together)
 {
     test_exchange shared;
@@ -360,17 +360,19 @@ START_TEST(ranks_go_back_together)
     assert_ok(mlm_encoder_load(NULL, test_path(folder, "now"), NULL, &now));
     assert_other_parameters(then, now);
 
-    for (int32_t failing = 0; failing < RANKS; failing++) {
-        ranks[failing].directory = test_path(folder, "none");
+    for (int32_t i = 0; i < 2 * RANKS; i++) {
+        const int32_t failing = i % RANKS;
+        const bool named = i < RANKS;
+        ranks[failing].directory = named ? test_path(folder, "none") : NULL;
         run(ranks, go_back);
         ranks[failing].directory = ranks[!failing].directory;
         for (int32_t rank = 0; rank < RANKS; rank++) {
-            assert_status(ranks[rank].status, MLM_ERR_NOT_FOUND);
+            assert_status(ranks[rank].status, named ? MLM_ERR_NOT_FOUND : MLM_ERR_ARGUMENT);
             assert_same_parameters(ranks[rank].encoder, now);
             assert_step(&ranks[rank], 2, 1);
         }
         ck_assert_int_eq(mlm__corpus_position(corpus), 40);
-        ck_assert_ptr_nonnull(strstr(ranks[failing].message, "none"));
+        ck_assert_ptr_nonnull(strstr(ranks[failing].message, named ? "none" : "is NULL"));
         ck_assert_ptr_nonnull(strstr(ranks[!failing].message, "go_back: rank"));
     }
     run(ranks, go_back);
