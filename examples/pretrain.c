@@ -190,6 +190,7 @@ static int pretrain(const struct program *program, const struct settings *settin
     run.settings = settings;
     progress_init(&run.progress, settings);
     catch_signals();
+    metrics_expect(settings->metrics);
     open_handles(settings, paths, count, &run.progress, &run.handles);
     run.progress.training = 1;
     prepare_output(settings, &run.handles);

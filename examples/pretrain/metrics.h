@@ -11,6 +11,7 @@
 
 #include "mlm/compose.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -28,6 +29,38 @@ struct metrics {
 static inline void metrics_fail(const struct metrics *metrics)
 {
     complain("--metrics %s: %s", metrics->path, strerror(errno));
+    exit(EXIT_FAILURE);
+}
+
+/* ---- whose file it is ------------------------------------------------------------ */
+
+/* Whether nothing is in the file, or the beginning, maybe torn, of what a run writes first. */
+static inline int begins_as_metrics(FILE *file)
+{
+    const char *expected = "{\"configuration\": ";
+    int c = getc(file);
+    while (isspace(c))
+        c = getc(file);
+    for (; *expected && c != EOF; ++expected, c = getc(file))
+        if (c != *expected)
+            return 0;
+    return !ferror(file);
+}
+
+/* Ends the program where the file, which a run empties or cuts, is none of metrics: before
+   anything else is replaced. */
+static inline void metrics_expect(const char *path)
+{
+    struct stat status;
+    FILE *file;
+    int expected;
+    if (!path || stat(path, &status) != 0 || !S_ISREG(status.st_mode) || !(file = fopen(path, "r")))
+        return; /* opening it for writing will say why */
+    expected = begins_as_metrics(file);
+    fclose(file);
+    if (expected)
+        return;
+    complain("--metrics %s: it is no metrics file, and left alone", path);
     exit(EXIT_FAILURE);
 }
 

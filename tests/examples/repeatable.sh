@@ -93,6 +93,25 @@ kill -s HUP $process
 wait $process
 holds "SIGTERM, then SIGHUP under nohup: status 3" err [ $? -eq 3 ]
 
+# ---- --metrics FILE that is not this run's
+# left NAME PATTERN FILE OUTPUT ARGUMENT...: status 1, and neither file nor output is touched
+left() {
+    left_name=$1 left_pattern=$2 left_file=$3 left_output=$4
+    shift 4
+    cp "$left_file" left.file
+    cat "$left_output"/*.json* > left.output
+    train "$left_output" --metrics "$left_file" "$@" 2> err
+    holds "$left_name: status 1" err [ $? -eq 1 ]
+    count "$left_name: and why" 1 "^pretrain: --metrics $left_file: $left_pattern" err
+    same "$left_name: the file is left alone" left.file "$left_file"
+    cat "$left_output"/*.json* > after.output
+    same "$left_name: and so is the run" left.output after.output
+}
+printf 'Things to do:\nsleep\n' > notes.txt
+for option in --resume --overwrite; do
+    left "no metrics file, $option" 'it is no metrics file' notes.txt one --steps 14 $option
+done
+
 # Readers of metrics and held-out losses that go away are not the end of a training.
 mkfifo pipe
 head -n 3 pipe > head.jsonl &
