@@ -89,7 +89,7 @@ static void trouble(void *user, mlm_trouble what, const mlm_metrics *state)
     tell_trouble(&run->progress, what, state);
     run->skipped = what == MLM_BAD_UPDATE ? run->skipped + 1 : 0;
     if (what == MLM_WENT_BACK && run->metrics.kept)
-        metrics_cut_back(&run->metrics, state);
+        metrics_cut_back(&run->metrics, state, NULL);
 }
 
 /* The exit status. */
@@ -186,6 +186,7 @@ static int pretrain(const struct program *program, const struct settings *settin
 {
     static struct run run;
     mlm_metrics resumed;
+    json_t *beginning;
     int status;
     run.settings = settings;
     progress_init(&run.progress, settings);
@@ -196,12 +197,16 @@ static int pretrain(const struct program *program, const struct settings *settin
     prepare_output(settings, &run.handles);
     mlm_metrics_init(&resumed, sizeof resumed);
     check(mlm_trainer_get_metrics(run.handles.trainer, &resumed));
-    metrics_open(&run.metrics, settings, run.handles.resumed[0] ? &resumed : NULL);
+    beginning = json_pack("{s:o, s:o}", "configuration",
+        describe_configuration(program, &run.handles, paths, count), "data",
+        data_report_json(&run.handles.data));
+    metrics_open(&run.metrics, settings, run.handles.resumed[0] ? &resumed : NULL, beginning);
     if (!metrics_begun(&run.metrics)) {
         metrics_write_object(&run.metrics, "configuration",
-            describe_configuration(program, &run.handles, paths, count));
-        metrics_write_object(&run.metrics, "data", data_report_json(&run.handles.data));
+            json_incref(json_object_get(beginning, "configuration")));
+        metrics_write_object(&run.metrics, "data", json_incref(json_object_get(beginning, "data")));
     }
+    json_decref(beginning);
     data_report_warn(&run.handles.data);
     if (!settings->quiet)
         tell_start(&run.handles);

@@ -64,6 +64,50 @@ static inline void metrics_expect(const char *path)
     exit(EXIT_FAILURE);
 }
 
+/* What its first two lines tell; members that are missing or torn are none. NULL: nothing. */
+static inline json_t *read_beginning(const struct metrics *metrics)
+{
+    FILE *file = fopen(metrics->path, "r");
+    json_t *beginning = file ? json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    json_t *second = beginning ? json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+    json_object_update_missing(beginning, second);
+    json_decref(second);
+    if (file)
+        fclose(file);
+    return beginning;
+}
+
+static inline const json_t *member_at(const json_t *object, const char *const path[3])
+{
+    int i;
+    for (i = 0; i < 3 && path[i]; ++i)
+        object = json_object_get(object, path[i]);
+    return object;
+}
+
+/* Ends the program where the file begins with another value of what a checkpoint holds its run to.
+   Of the rest a run may be gone on with otherwise. */
+static inline void metrics_expect_run(const struct metrics *metrics, const json_t *beginning)
+{
+    static const char *const held[][3] = {{"configuration", "options", "seed"},
+        {"configuration", "options", "batch-size"}, {"configuration", "options", "seq-length"},
+        {"configuration", "model", "hidden_size"}, {"configuration", "model", "vocab_size"},
+        {"data", "sequences"}, {"data", "tokens"}};
+    json_t *found = read_beginning(metrics);
+    size_t i;
+    for (i = 0; i < COUNT(held); ++i) {
+        const json_t *its = member_at(found, held[i]), *own = member_at(beginning, held[i]);
+        if (!json_is_integer(its) || !json_is_integer(own) || json_equal(its, own))
+            continue;
+        complain("--metrics %s: is of another run: its %s is %" JSON_INTEGER_FORMAT
+                 ", that of this run %" JSON_INTEGER_FORMAT,
+            metrics->path, held[i][2] ? held[i][2] : held[i][1], json_integer_value(its),
+            json_integer_value(own));
+        exit(EXIT_FAILURE);
+    }
+    json_decref(found);
+}
+
 /* ---- going on with a file -------------------------------------------------------- */
 
 /* The step of a line: of what is told at the beginning 0, of what comes after the last update -1,
@@ -144,8 +188,10 @@ static inline int is_after_going_back(const char *line, const mlm_metrics *last)
 }
 
 /* Cuts off what was written after the checkpoint, from the end on: it costs as much as that was,
-   however long the run. The line of the checkpoint's own step must be of the same run. */
-static inline void metrics_cut_back(struct metrics *metrics, const mlm_metrics *last)
+   however long the run. The line of the checkpoint's own step must be of the same run, and so must
+   what the file begins with; NULL: it is this run's. */
+static inline void metrics_cut_back(
+    struct metrics *metrics, const mlm_metrics *last, const json_t *beginning)
 {
     char line[LONGEST_LINE], loss[64];
     int64_t step = -1;
@@ -170,6 +216,10 @@ static inline void metrics_cut_back(struct metrics *metrics, const mlm_metrics *
         complain("--metrics %s: its step %lld is of another run", metrics->path, (long long)step);
         exit(EXIT_FAILURE);
     }
+    if (beginning)
+        metrics_expect_run(metrics, beginning);
+    if (beginning && last->step == 0)
+        end = 0; /* it may begin with what a run told that this one replaces */
     if (last->step > 0 && (end == 0 || step < last->step))
         complain("warning: --metrics %s: lines up to step %lld are missing", metrics->path,
             (long long)last->step);
@@ -177,10 +227,10 @@ static inline void metrics_cut_back(struct metrics *metrics, const mlm_metrics *
         metrics_fail(metrics);
 }
 
-/* resumed: the metrics of the checkpoint that the run goes on from; NULL: it begins. Ends the
-   program when the file cannot be used. */
-static inline void metrics_open(
-    struct metrics *metrics, const struct settings *settings, const mlm_metrics *resumed)
+/* resumed: the metrics of the checkpoint that the run goes on from; NULL: it begins. beginning:
+   the "configuration" and "data" of this run. Ends the program when the file cannot be used. */
+static inline void metrics_open(struct metrics *metrics, const struct settings *settings,
+    const mlm_metrics *resumed, const json_t *beginning)
 {
     struct stat status;
     memset(metrics, 0, sizeof *metrics);
@@ -204,7 +254,7 @@ static inline void metrics_open(
         exit(EXIT_FAILURE);
     }
     if (resumed)
-        metrics_cut_back(metrics, resumed);
+        metrics_cut_back(metrics, resumed, beginning);
     else if (ftruncate(metrics->file, 0) != 0)
         metrics_fail(metrics);
 }

@@ -111,6 +111,39 @@ printf 'Things to do:\nsleep\n' > notes.txt
 for option in --resume --overwrite; do
     left "no metrics file, $option" 'it is no metrics file' notes.txt one --steps 14 $option
 done
+# killed_at_0: own is a run that was killed before its second save
+killed_at_0() {
+    rm -rf own
+    "$programs/pretrain" --output own $small --steps 1000000 --save-every 0 text.txt 2> err &
+    process=$!
+    tries=0
+    until [ -s own/trainer.json ] || [ $tries -eq 1000 ]; do
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+    kill -s KILL $process
+    wait $process 2> kill_error
+    grep -q '"step": 0,' own/trainer.json
+}
+head -n 200 text.txt > shorter.txt
+train foreign --steps 4 --seed 1 --metrics seed.jsonl 2> err
+"$programs/pretrain" --output foreign --overwrite $small --steps 4 --metrics data.jsonl shorter.txt \
+    2> err
+train own --steps 12 2> err
+for steps in 12 0; do
+    [ $steps -ne 0 ] || run "killed at step 0" killed_at_0
+    left "another run's metrics, step $steps, seed" 'is of another run: its seed is 1, that' \
+        seed.jsonl own --steps 14 --resume
+    left "another run's metrics, step $steps, data" 'is of another run: its sequences is ' \
+        data.jsonl own --steps 14 --resume
+done
+# Killed after the first save of a run that replaces an older one.
+train older --steps 3 --learning-rate 1e-3 --metrics older.jsonl 2> err
+run "step 0 with an older run's metrics" train own --steps 14 --resume --metrics older.jsonl
+count "step 0: the configuration is the new one's" 1 '^{"configuration": .*"steps": 14,' older.jsonl
+count "step 0: the older one's is gone" 1 '^{"configuration": ' older.jsonl
+count "step 0: the data are told once" 1 '^{"data": ' older.jsonl
+count "step 0: the updates are the new one's" 14 '^{"step": ' older.jsonl
 
 # Readers of metrics and held-out losses that go away are not the end of a training.
 mkfifo pipe
