@@ -7,7 +7,9 @@
 #define METRICS_H
 
 #include "../report/curves.h"
+#include "command.h"
 #include "settings.h"
+#include "signals.h"
 
 #include "mlm/compose.h"
 
@@ -15,6 +17,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct metrics {
@@ -227,6 +230,23 @@ static inline void metrics_cut_back(
         metrics_fail(metrics);
 }
 
+/* A pipe that nobody reads yet is waited for, as opening it would, but a signal ends that. Open for
+   reading too it would never be one that nobody reads. */
+static inline int open_pipe(const char *path, int64_t step)
+{
+    const struct timespec pause = {0, 20000000};
+    int file;
+    while ((file = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 && errno == ENXIO) {
+        if (interrupted) {
+            complain("stopped at step %lld, as nobody reads %s; go on with: %s", (long long)step,
+                path, resume_command);
+            exit(EXIT_INTERRUPTED);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return file < 0 || fcntl(file, F_SETFL, 0) == 0 ? file : -1;
+}
+
 /* resumed: the metrics of the checkpoint that the run goes on from; NULL: it begins. beginning:
    the "configuration" and "data" of this run. Ends the program when the file cannot be used. */
 static inline void metrics_open(struct metrics *metrics, const struct settings *settings,
@@ -239,8 +259,11 @@ static inline void metrics_open(struct metrics *metrics, const struct settings *
     metrics->file = -1;
     if (!metrics->path)
         return;
-    /* A pipe that is open for reading too would never be one that nobody reads. */
-    if (stat(metrics->path, &status) == 0 && !S_ISREG(status.st_mode))
+    if (stat(metrics->path, &status) != 0)
+        status.st_mode = S_IFREG;
+    if (S_ISFIFO(status.st_mode))
+        metrics->file = open_pipe(metrics->path, resumed ? resumed->step : 0);
+    else if (!S_ISREG(status.st_mode))
         metrics->file = open(metrics->path, O_WRONLY | O_CLOEXEC);
     else
         metrics->file = open(metrics->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

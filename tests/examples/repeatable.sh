@@ -154,4 +154,20 @@ holds "readers that go: the run goes on to its end" err [ "$(cat status)" -eq 0 
 count "readers that go: it is said once" 1 '^pretrain: warning: --metrics pipe: nobody reads' err
 holds "readers that go: the last step is saved" unread/trainer.json grep -q '"step": 400,' \
     unread/trainer.json
+"$programs/pretrain" --output waiting $small --steps 4 --metrics pipe text.txt 2> err &
+process=$!
+tries=0
+until [ -s waiting/trainer.json ] || [ $tries -eq 1000 ]; do
+    sleep 0.01
+    tries=$((tries + 1))
+done
+sleep 0.1
+kill -s TERM $process
+wait $process
+holds "no reader: a signal ends the waiting" err [ $? -eq 3 ]
+count "no reader: it says how to go on" 1 '^pretrain: stopped at step 0, .* pipe; go on with: ' err
+cat pipe > read.jsonl &
+run "no reader: resume" train waiting --steps 4 --metrics pipe --resume
+wait $!
+count "no reader: a later one gets it all" 4 '^{"step": ' read.jsonl
 finish
