@@ -78,7 +78,7 @@ static int saved(void *user, const char *directory, mlm_status status)
     if (best || status != MLM_OK)
         return MLM_CONTINUE;
     run->saved = last.step;
-    checkpoints_keep(&run->handles.checkpoints, run->handles.trainer, last.step);
+    checkpoints_keep(&run->handles.checkpoints, run->handles.trainer, &last);
     find_earlier_checkpoint(&run->handles.checkpoints, last.step, run->back);
     return MLM_CONTINUE;
 }
@@ -88,7 +88,10 @@ static void trouble(void *user, mlm_trouble what, const mlm_metrics *state)
     struct run *run = user;
     tell_trouble(&run->progress, what, state);
     run->skipped = what == MLM_BAD_UPDATE ? run->skipped + 1 : 0;
-    if (what == MLM_WENT_BACK && run->metrics.kept)
+    if (what != MLM_WENT_BACK)
+        return;
+    remove_abandoned(&run->handles.checkpoints, state); /* also where it could not be saved */
+    if (run->metrics.kept)
         metrics_cut_back(&run->metrics, state, NULL);
 }
 

@@ -18,15 +18,16 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* trainer.json is the first to go: without it a directory is no checkpoint. */
+/* In the order in which they are removed: without trainer.json a directory is no checkpoint, and
+   while it has moments it is no model of another origin. */
 static const char *const checkpoint_files[] = {"trainer.json", "config.json", "model.safetensors",
-    "optimizer.safetensors", "vocab.txt", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json"};
+    "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "optimizer.safetensors"};
 
 struct checkpoints {
     char newest[PATH_SIZE], best[PATH_SIZE]; /* DIR without final slashes, and DIR-best */
     int64_t keep, precision;
-    int64_t *steps; /* [count] of the DIR-checkpoint-STEP there are, highest first */
+    int64_t *steps; /* [count] of the DIR-checkpoint-STEP that were listed, highest first */
     size_t count;
 };
 
@@ -63,19 +64,31 @@ static inline void checkpoints_init(
     join_names(checkpoints->best, checkpoints->newest, "-best");
 }
 
+static inline int has_file(const char *directory, const char *file)
+{
+    char path[PATH_SIZE];
+    join_names(path, directory, file);
+    return access(path, F_OK) == 0;
+}
+
 /* Whether the directory has trainer.json; also in the form that a save leaves which is cut off
    between the two renames of a simple file system. */
 static inline int is_checkpoint(const char *directory)
 {
-    static const char *const forms[] = {"/trainer.json", ".mlm-old/trainer.json"};
-    char path[PATH_SIZE];
-    size_t i;
-    for (i = 0; i < COUNT(forms); ++i) {
-        join_names(path, directory, forms[i]);
-        if (access(path, F_OK) == 0)
-            return 1;
-    }
-    return 0;
+    return has_file(directory, "/trainer.json") || has_file(directory, ".mlm-old/trainer.json");
+}
+
+/* What is left of one whose removal was cut off. */
+static inline int is_remnant(const char *directory)
+{
+    return !is_checkpoint(directory) && has_file(directory, "/optimizer.safetensors");
+}
+
+/* A model that is of no run. */
+static inline int is_foreign(const char *directory)
+{
+    return !is_checkpoint(directory) && !is_remnant(directory) &&
+           has_file(directory, "/model.safetensors");
 }
 
 /* ---- those that are kept --------------------------------------------------------- */
@@ -103,9 +116,10 @@ static inline int64_t step_of(const char *entry, const char *name)
     return *end || errno ? -1 : step;
 }
 
-static inline void list_kept(struct checkpoints *checkpoints)
+/* Those DIR-checkpoint-STEP that are so. */
+static inline void list_kept(struct checkpoints *checkpoints, int (*is_so)(const char *directory))
 {
-    char parent[PATH_SIZE];
+    char parent[PATH_SIZE], path[PATH_SIZE];
     const char *slash = strrchr(checkpoints->newest, '/'),
                *name = slash ? slash + 1 : checkpoints->newest;
     const struct dirent *entry;
@@ -119,6 +133,9 @@ static inline void list_kept(struct checkpoints *checkpoints)
         const int64_t step = step_of(entry->d_name, name);
         int64_t *more;
         if (step < 0)
+            continue;
+        kept_path(checkpoints, step, path);
+        if (!is_so(path))
             continue;
         more = realloc(checkpoints->steps, (checkpoints->count + 1) * sizeof *more);
         if (!more)
@@ -139,7 +156,11 @@ static inline void remove_checkpoint(const char *directory)
     if (folder < 0)
         return;
     for (i = 0; i < COUNT(checkpoint_files); ++i)
-        unlinkat(folder, checkpoint_files[i], 0);
+        if (unlinkat(folder, checkpoint_files[i], 0) != 0 && errno != ENOENT) {
+            complain("warning: %s/%s: cannot remove: %s", directory, checkpoint_files[i],
+                strerror(errno));
+            break;
+        }
     close(folder);
     rmdir(directory);
 }
@@ -176,6 +197,10 @@ static inline void keep_newest(
 {
     char kept[PATH_SIZE], working[PATH_SIZE];
     kept_path(checkpoints, step, kept);
+    if (is_foreign(kept)) {
+        complain("warning: --keep: %s is no checkpoint of a run, and stays", kept);
+        return;
+    }
     join_names(working, checkpoints->newest, "-checkpoint.mlm-new");
     remove_checkpoint(working);
     if (link_checkpoint(checkpoints->newest, working) == 0) {
@@ -188,12 +213,23 @@ static inline void keep_newest(
         complain("warning: --keep: %s", mlm_last_error());
 }
 
+static inline void remove_all(struct checkpoints *checkpoints, int (*is_so)(const char *directory))
+{
+    char path[PATH_SIZE];
+    size_t i;
+    list_kept(checkpoints, is_so);
+    for (i = 0; i < checkpoints->count; ++i) {
+        kept_path(checkpoints, checkpoints->steps[i], path);
+        remove_checkpoint(path);
+    }
+}
+
 /* All but the last so many of those up to a step. Of a step that is still to come there may be one
    that is damaged; it is not counted, and replaced when it comes. */
 static inline void remove_kept(struct checkpoints *checkpoints, int64_t but, int64_t step)
 {
     size_t i;
-    list_kept(checkpoints);
+    list_kept(checkpoints, is_checkpoint);
     for (i = 0; i < checkpoints->count; ++i)
         if (checkpoints->steps[i] <= step && --but < 0) {
             char path[PATH_SIZE];
@@ -215,29 +251,30 @@ static inline double rate_factor_of(const char *directory)
     return factor;
 }
 
-/* Those that the newest has gone back from: later, and at a higher rate. */
-static inline void remove_abandoned(struct checkpoints *checkpoints, int64_t step)
+/* Those that the run has gone back from: later, and at a higher rate. Where it cannot be saved then,
+   the newest is one of them: a run that goes on from it keeps it again, and goes back again. */
+static inline void remove_abandoned(struct checkpoints *checkpoints, const mlm_metrics *state)
 {
-    const double factor = rate_factor_of(checkpoints->newest);
     char path[PATH_SIZE];
     size_t i;
-    list_kept(checkpoints);
-    for (i = 0; i < checkpoints->count && checkpoints->steps[i] > step; ++i) {
+    list_kept(checkpoints, is_checkpoint);
+    for (i = 0; i < checkpoints->count && checkpoints->steps[i] > state->step; ++i) {
         kept_path(checkpoints, checkpoints->steps[i], path);
-        if (factor > 0 && rate_factor_of(path) > factor)
+        if (rate_factor_of(path) > state->rate_factor)
             remove_checkpoint(path);
     }
 }
 
 /* After a save of the newest. */
 static inline void checkpoints_keep(
-    struct checkpoints *checkpoints, mlm_trainer *trainer, int64_t step)
+    struct checkpoints *checkpoints, mlm_trainer *trainer, const mlm_metrics *state)
 {
-    remove_abandoned(checkpoints, step);
+    remove_abandoned(checkpoints, state);
+    remove_all(checkpoints, is_remnant);
     if (checkpoints->keep < 2)
         return;
-    keep_newest(checkpoints, trainer, step);
-    remove_kept(checkpoints, checkpoints->keep, step);
+    keep_newest(checkpoints, trainer, state->step);
+    remove_kept(checkpoints, checkpoints->keep, state->step);
 }
 
 /* Says now, not after hours, that the disk has no room for so many checkpoints more. */
@@ -268,7 +305,7 @@ static inline void find_earlier_checkpoint(
     struct checkpoints *checkpoints, int64_t step, char path[PATH_SIZE])
 {
     size_t i;
-    list_kept(checkpoints);
+    list_kept(checkpoints, is_checkpoint);
     for (i = 0; i < checkpoints->count; ++i)
         if (checkpoints->steps[i] < step) {
             kept_path(checkpoints, checkpoints->steps[i], path);
@@ -311,7 +348,7 @@ static inline mlm_status find_checkpoint(
 {
     mlm_status status;
     size_t i;
-    list_kept(checkpoints);
+    list_kept(checkpoints, is_checkpoint);
     join_names(path, checkpoints->newest, "");
     if (checkpoints->count == 0)
         return is_checkpoint(path) ? MLM_OK : MLM_ERR_NOT_FOUND;
@@ -325,14 +362,11 @@ static inline mlm_status find_checkpoint(
     }
 }
 
-/* A model that is of no run. */
 static inline void refuse_foreign(const char *directory)
 {
-    char path[PATH_SIZE];
-    join_names(path, directory, "/model.safetensors");
-    if (is_checkpoint(directory) || access(path, F_OK) != 0)
-        return;
-    complain("%s is no checkpoint of a run, and would be replaced: name another --output", path);
+    complain("%s/model.safetensors is no checkpoint of a run, and would be replaced: name another "
+             "--output",
+        directory);
     exit(EXIT_FAILURE);
 }
 
@@ -343,7 +377,7 @@ static inline void expect_replacement(
     char path[PATH_SIZE];
     int found = is_checkpoint(checkpoints->newest);
     join_names(path, checkpoints->newest, "");
-    list_kept(checkpoints);
+    list_kept(checkpoints, is_checkpoint);
     if (!found && checkpoints->count > 0) {
         found = 1;
         kept_path(checkpoints, checkpoints->steps[0], path);
@@ -355,13 +389,23 @@ static inline void expect_replacement(
         exit(EXIT_FAILURE);
     }
     if (settings->eval && is_checkpoint(checkpoints->best) && !settings->overwrite) {
-        complain("%s is of a run that is not in %s: --overwrite begins a new one that replaces it",
-            checkpoints->best, settings->output);
+        complain(
+            "%s is of a run that is not in %s: --overwrite%s begins a new one that replaces it",
+            checkpoints->best, settings->output, settings->resume ? " in place of --resume" : "");
         exit(EXIT_FAILURE);
     }
-    refuse_foreign(checkpoints->newest);
-    if (settings->eval)
+    /* The newest is never removed: it is no remnant either. */
+    if (!is_checkpoint(checkpoints->newest) && has_file(checkpoints->newest, "/model.safetensors"))
+        refuse_foreign(checkpoints->newest);
+    if (settings->eval && is_foreign(checkpoints->best))
         refuse_foreign(checkpoints->best);
+    if (settings->keep < 2)
+        return;
+    list_kept(checkpoints, is_foreign);
+    if (checkpoints->count > 0) {
+        kept_path(checkpoints, checkpoints->steps[0], path);
+        refuse_foreign(path);
+    }
 }
 
 #endif /* CHECKPOINTS_H */

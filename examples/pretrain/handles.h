@@ -66,9 +66,10 @@ static inline void find_beginning(const struct settings *settings, struct handle
     expect_replacement(&handles->checkpoints, settings);
     if (settings->metrics && !settings->overwrite && stat(settings->metrics, &metrics) == 0 &&
         metrics.st_size > 0) {
-        complain("--metrics %s: is of a run that has no checkpoint in %s: --overwrite begins a new "
-                 "one that replaces it",
-            settings->metrics, settings->output);
+        complain(
+            "--metrics %s: is of a run that has no checkpoint in %s: --overwrite%s begins a new "
+            "one that replaces it",
+            settings->metrics, settings->output, settings->resume ? " in place of --resume" : "");
         exit(EXIT_FAILURE);
     }
     if (settings->resume && !settings->quiet)
@@ -245,7 +246,7 @@ static inline void close_handles(struct handles *handles)
    all has been read that the new run needs. */
 static inline void prepare_output(const struct settings *settings, struct handles *handles)
 {
-    const char *newest = handles->checkpoints.newest;
+    const char *newest = handles->checkpoints.newest, *best = handles->checkpoints.best;
     const int begins = !handles->resumed[0];
     int own = strcmp(handles->resumed, newest) == 0;
     mlm_metrics last;
@@ -255,10 +256,13 @@ static inline void prepare_output(const struct settings *settings, struct handle
         check(mlm_trainer_save(handles->trainer, newest));
         own = 1;
     }
-    if (begins)
-        remove_kept(&handles->checkpoints, 0, INT64_MAX);
+    if (begins || (own && last.step == 0)) { /* or killed between saving and removing */
+        remove_all(&handles->checkpoints, is_checkpoint);
+        if (settings->eval && (is_checkpoint(best) || is_remnant(best)))
+            remove_checkpoint(best);
+    }
     if (own) /* also one that was killed between saving and keeping */
-        checkpoints_keep(&handles->checkpoints, handles->trainer, last.step);
+        checkpoints_keep(&handles->checkpoints, handles->trainer, &last);
     /* The new one beside the old one; those that are kept; the best one. */
     warn_of_space(&handles->checkpoints,
         begins ? (settings->keep > 1 ? settings->keep : 1) + (settings->eval != NULL) : 1);

@@ -117,13 +117,44 @@ done
 same "an older run's metrics are untouched" before other.jsonl
 cp -r other overwritten
 cp -r other overwritten-checkpoint-18
+rm overwritten-checkpoint-18/report.html
 cp other.jsonl overwritten.jsonl
 run "an older run's place, if the user says so" train overwritten --steps 20 --overwrite \
     --metrics overwritten.jsonl
 same "its checkpoint is the new one's" straight/trainer.json overwritten/trainer.json
-holds "its kept ones are gone" out [ ! -e overwritten-checkpoint-18/trainer.json ]
+holds "its kept ones are gone" out [ ! -e overwritten-checkpoint-18 ]
 untimed overwritten.jsonl > overwritten.metrics
 same "its metrics are the new one's" straight.metrics overwritten.metrics
+mkdir taken-checkpoint-5 taken-checkpoint-6 taken-checkpoint-7
+cp straight/config.json straight/model.safetensors taken-checkpoint-5
+cp straight/model.safetensors straight/optimizer.safetensors taken-checkpoint-6
+fails "a model of no run where a kept one goes" \
+    'taken-checkpoint-5/model.safetensors is no checkpoint of a run' taken --steps 20 --overwrite --keep 2
+run "a model of no run where none is kept" train taken --steps 4 --overwrite
+train taken --steps 8 --resume --save-every 1 --keep 2 > out 2> err
+count "a model of no run where a kept one goes later: it is said" 1 \
+    'taken-checkpoint-5 is no checkpoint of a run, and stays$' err
+for file in config.json model.safetensors; do
+    same "a model of no run stays: $file" straight/$file taken-checkpoint-5/$file
+done
+holds "what is left of a removed one is gone" err [ ! -e taken-checkpoint-6 ]
+# A new run that was killed when it had saved and not yet removed what is older.
+"$programs/pretrain" --output begun $small --steps 1000000 --save-every 0 text.txt > out 2> err &
+process=$!
+tries=0
+until [ -e begun/trainer.json ] || [ $tries -eq 500 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+kill -s KILL $process
+wait $process
+cp -r other begun-checkpoint-18
+rm begun-checkpoint-18/report.html
+cp -r begun-checkpoint-18 begun-best
+(ulimit -f 20; train begun --steps 2 --save-every 0 --keep 2 --resume --eval held_out.txt) \
+    > out 2> err
+count "a new run killed at its beginning" 1 'step 2 is not saved: begun/' err
+holds "what is older is gone" err [ ! -e begun-checkpoint-18 -a ! -e begun-best ]
 cp -r straight model
 rm model/trainer.json
 fails "a model that is no run's" 'model/model.safetensors is no checkpoint of a run' model \

@@ -86,7 +86,8 @@ holds "back: no two losses in a row rise far above what came before" back.jsonl 
         bad += rose > 1 } END { exit bad > 0 }' back.jsonl
 run "stopped half-way" train halves $wild --steps 50 --on-divergence back
 run "and resumed" train halves $wild --steps 150 --on-divergence back --resume
-for file in model.safetensors optimizer.safetensors trainer.json; do
+all='model.safetensors optimizer.safetensors trainer.json'
+for file in $all; do
     same "back: the same in two halves: $file" back/$file halves/$file
 done
 # What the run has gone back from is no checkpoint of it any more.
@@ -94,11 +95,30 @@ at=$(sed -n 's/^pretrain: step \([0-9]*\): the loss.*/\1/p' err | head -n 1)
 save=$(((${at:-0} - 2) / 3 * 3)) end=$((${at:-0} + 5))
 run "stopped at a save before it diverges" train gone $wild --save-every 3 --steps $save \
     --on-divergence back
+for number in '' -checkpoint-$((save - 3)) -checkpoint-$save; do
+    cp -r gone$number narrow$number
+done
 run "and resumed till after" train gone $wild --save-every 0 --steps $end \
     --on-divergence back --resume
 printf "gone-checkpoint-%s\n" $((save - 3)) $end | sort > expected
 ls -d gone-checkpoint-* | sort > list
 same "back: what comes after the checkpoint it goes back to is not kept" expected list
+# Nor where it cannot be saved: no file may be so large.
+(ulimit -f 20; train narrow $wild --save-every 0 --steps $end --on-divergence back --resume) \
+    > out 2> err
+holds "back, but not saved: status 1" err [ $? -eq 1 ]
+count "back, but not saved: it says so" 1 "step $((save - 3)) is not saved: .*: File too large" err
+echo narrow-checkpoint-$((save - 3)) > expected
+ls -d narrow-checkpoint-* > list
+same "back, but not saved: what it has left is not kept" expected list
+run "back, but not saved: it goes on" train narrow $wild --save-every 0 --steps $end \
+    --on-divergence back --resume
+for file in $all; do
+    same "back, but not saved: the same in the end: $file" gone/$file narrow/$file
+done
+printf "narrow-checkpoint-%s\n" $((save - 3)) $end | sort > expected
+ls -d narrow-checkpoint-* | sort > list
+same "back, but not saved: the same ones are kept" expected list
 run "another rate" train halves $wild --learning-rate 0.01 --steps 160 --resume --metrics other.jsonl
 holds "another rate is the rate" other.jsonl awk '/^{"step"/ { gsub(/[,:]/, ""); exit $8 != 0.01 }' \
     other.jsonl
