@@ -168,7 +168,7 @@ static void check_gradients(
 
 /* Each with cblas, in even and odd widths. That bf16 is no worse than it must be is for the
    comparison with PyTorch to say; here an operand taken from a wrong place would be seen, which puts
-   a gradient far off, while rounding alone puts the least of them 11 % off. */
+   a gradient far off, while rounding alone puts the smallest 11 % off in bf16 and 2e-5 in fp32. */
 START_TEST(variants_agree)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
@@ -185,7 +185,7 @@ START_TEST(variants_agree)
     const double bound = products->bf16 ? 0.04 : 1e-5;
     ck_assert_double_le(distance(own.hidden, blas.hidden, blas.hidden_count), bound);
     ck_assert_double_le(distance(own.gradients, blas.gradients, blas.size), bound);
-    check_gradients(&config, &own, &blas, products->bf16 ? 0.2 : bound);
+    check_gradients(&config, &own, &blas, products->bf16 ? 0.2 : 1e-4);
     ck_assert_double_le(fabs(own.sums.loss - blas.sums.loss), bound * blas.sums.loss);
     outcome_free(&blas);
     outcome_free(&own);
