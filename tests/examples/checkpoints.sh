@@ -141,11 +141,7 @@ holds "what is left of a removed one is gone" err [ ! -e taken-checkpoint-6 ]
 # A new run that was killed when it had saved and not yet removed what is older.
 "$programs/pretrain" --output begun $small --steps 1000000 --save-every 0 text.txt > out 2> err &
 process=$!
-tries=0
-until [ -e begun/trainer.json ] || [ $tries -eq 500 ]; do
-    sleep 0.02
-    tries=$((tries + 1))
-done
+wait_until [ -e begun/trainer.json ]
 kill -s KILL $process
 wait $process
 cp -r other begun-checkpoint-18
@@ -200,11 +196,7 @@ cp -r straight commanded
 "$programs/pretrain" --output commanded $small --steps 100000 --overwrite --metrics commanded.jsonl \
     "it's a text.txt" > running.out 2> running &
 process=$!
-tries=0
-until [ -s commanded.jsonl ] || [ $tries -eq 100 ]; do
-    sleep 0.1
-    tries=$((tries + 1))
-done
+wait_until [ -s commanded.jsonl ]
 fails "metrics that a run is writing" 'commanded.jsonl: another run is writing to it' elsewhere \
     --steps 20 --metrics commanded.jsonl --overwrite
 kill -s TERM $process

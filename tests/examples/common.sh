@@ -59,6 +59,15 @@ same() {
     run "$1" cmp "$2" "$3"
 }
 
+# wait_until COMMAND...: until it is true, or ten seconds have passed
+wait_until() {
+    tries=0
+    until "$@" || [ $tries -eq 500 ]; do
+        sleep 0.02
+        tries=$((tries + 1))
+    done
+}
+
 # train OUTPUT ARGUMENT...: pretrain on the text, small and quiet
 small='--vocab vocab --config small.json --batch-size 4 --seq-length 32 --learning-rate 1e-2 --quiet'
 train() {

@@ -55,11 +55,7 @@ holds "full: nothing half-written is left" out [ ! -e disk/run.mlm-new ]
 # Space comes back while it runs.
 train disk/run --resume --steps 160 --save-every 25 > out 2> err &
 process=$!
-tries=0
-until grep -q 'is not saved' err || [ $tries -eq 200 ]; do
-    sleep 0.02
-    tries=$((tries + 1))
-done
+wait_until grep -q 'is not saved' err
 rm disk/filler
 wait $process
 holds "space comes back: the run succeeds" err [ $? -eq 0 ]
@@ -116,11 +112,7 @@ cp -a disk kept
 fill
 wild disk/run --resume --steps 160 > out 2> err &
 process=$!
-tries=0
-until grep -q 'diverged: back' err || [ $tries -eq 500 ]; do
-    sleep 0.02
-    tries=$((tries + 1))
-done
+wait_until grep -q 'diverged: back' err
 rm disk/filler
 wait $process
 holds "diverging on a full disk: the run succeeds" err [ $? -eq 0 ]

@@ -89,11 +89,7 @@ holds "never stopped" err [ $? -eq 0 ]
 statuses=
 for round in 1 2 3 4 5 6 7 8; do
     start killed $small --vocab vocab --steps 200
-    tries=0
-    until [ -s killed.jsonl ] || [ $tries -eq 100 ]; do
-        sleep 0.05
-        tries=$((tries + 1))
-    done
+    wait_until [ -s killed.jsonl ]
     kill -s TERM $process 2> kill_error
     sleep "0.0$(printf %02d "$(below 60)")"
     kill -s INT $process 2> kill_error

@@ -45,16 +45,17 @@ train halves --steps 20 $evaluating --resume --masking whole-word > out 2> err
 holds "resuming with something else is refused" err [ $? -eq 1 ]
 count "resuming with something else names it" 1 '^pretrain: .*strategy' err
 
-for signal in TERM INT HUP; do
-    rm -rf stopped straight metrics.jsonl
-    env --default-signal=HUP "$programs/pretrain" --output stopped $small --steps 1000000 \
-        --metrics metrics.jsonl text.txt > out 2> err &
+# begin COMMAND...: a run that does not end by itself, started by the command, has begun
+begin() {
+    rm -rf stopped metrics.jsonl
+    "$@" "$programs/pretrain" --output stopped $small --steps 1000000 --metrics metrics.jsonl \
+        text.txt > out 2> err &
     process=$!
-    tries=0
-    until [ -s metrics.jsonl ] || [ $tries -eq 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
+    wait_until [ -s metrics.jsonl ]
+}
+for signal in TERM INT HUP; do
+    rm -rf straight
+    begin env --default-signal=HUP
     kill -s $signal $process
     wait $process
     status=$?
@@ -71,23 +72,12 @@ for signal in TERM INT HUP; do
 done
 
 # A terminal that closes can say so twice, and say it to what nohup started.
-hang_up() {
-    rm -rf stopped metrics.jsonl
-    "$@" "$programs/pretrain" --output stopped $small --steps 1000000 --metrics metrics.jsonl text.txt \
-        > out 2> err < /dev/null &
-    process=$!
-    tries=0
-    until [ -s metrics.jsonl ] || [ $tries -eq 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-}
-hang_up env --default-signal=HUP
+begin env --default-signal=HUP
 kill -s HUP $process
 kill -s HUP $process
 wait $process
 holds "SIGHUP twice: status 3" err [ $? -eq 3 ]
-hang_up env --ignore-signal=HUP
+begin env --ignore-signal=HUP
 kill -s TERM $process
 kill -s HUP $process
 wait $process
@@ -116,11 +106,7 @@ killed_at_0() {
     rm -rf own
     "$programs/pretrain" --output own $small --steps 1000000 --save-every 0 text.txt 2> err &
     process=$!
-    tries=0
-    until [ -s own/trainer.json ] || [ $tries -eq 1000 ]; do
-        sleep 0.01
-        tries=$((tries + 1))
-    done
+    wait_until [ -s own/trainer.json ]
     kill -s KILL $process
     wait $process 2> kill_error
     grep -q '"step": 0,' own/trainer.json
@@ -156,11 +142,7 @@ holds "readers that go: the last step is saved" unread/trainer.json grep -q '"st
     unread/trainer.json
 "$programs/pretrain" --output waiting $small --steps 4 --metrics pipe text.txt 2> err &
 process=$!
-tries=0
-until [ -s waiting/trainer.json ] || [ $tries -eq 1000 ]; do
-    sleep 0.01
-    tries=$((tries + 1))
-done
+wait_until [ -s waiting/trainer.json ]
 sleep 0.1
 kill -s TERM $process
 wait $process
