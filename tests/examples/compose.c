@@ -730,8 +730,8 @@ START_TEST(a_held_out_loss_that_is_no_number_is_a_divergence)
         memset(&told, 0, sizeof told);
         fixture.training.trouble = tell;
         fixture.training.user = &told;
-        assert_ok(mlm_evaluate(encoder, fixture.training.eval_corpus,
-            fixture.training.eval_masker, &evaluation));
+        assert_ok(mlm_evaluate(
+            encoder, fixture.training.eval_corpus, fixture.training.eval_masker, &evaluation));
         ck_assert(i == 0 ? !isfinite(evaluation.loss)
                          : isfinite(evaluation.loss) && !isfinite(evaluation.sentence_loss));
         assert_status(mlm_train_evaluate(&fixture.training, &evaluation), MLM_ERR_NUMERIC);
