@@ -199,6 +199,24 @@ static int status_of(pid_t child)
     return -1;
 }
 
+static void meet(void *context, size_t piece, int32_t thread)
+{
+    (void)piece, (void)thread;
+    pthread_barrier_wait(context);
+}
+
+/* Computes with all of its threads at once, so that none is still being started: a sanitizer's
+   allocator may be locked meanwhile, and would stay so in the child of a fork. */
+static mlm_runtime *started_runtime(void)
+{
+    mlm_runtime *runtime = runtime_with(THREADS);
+    pthread_barrier_t all;
+    pthread_barrier_init(&all, NULL, THREADS);
+    mlm__parallel(runtime, THREADS, meet, &all);
+    pthread_barrier_destroy(&all);
+    return runtime;
+}
+
 static int compute_in_child(mlm_runtime *runtime)
 {
     int others = 0;
@@ -213,9 +231,8 @@ static int compute_in_child(mlm_runtime *runtime)
 
 START_TEST(child_of_a_fork_computes)
 {
-    mlm_runtime *runtime = runtime_with(THREADS);
+    mlm_runtime *runtime = started_runtime();
     int others = 0;
-    ck_assert(covers(runtime, PIECES, &others));
     pid_t child = fork();
     if (child == 0)
         _exit(compute_in_child(runtime));
@@ -233,6 +250,7 @@ END_TEST
 
 typedef struct caller {
     mlm_runtime *runtime;
+    pthread_barrier_t begun;
     atomic_bool stop;
 } caller;
 
@@ -240,6 +258,7 @@ static void *call_until_stopped(void *context)
 {
     caller *self = context;
     int others = 0;
+    pthread_barrier_wait(&self->begun);
     while (!self->stop)
         covers(self->runtime, PIECES, &others);
     return NULL;
@@ -248,9 +267,11 @@ static void *call_until_stopped(void *context)
 /* Whatever the other thread was doing inside the pool when the fork came. */
 START_TEST(fork_while_another_thread_computes)
 {
-    caller busy = {.runtime = runtime_with(THREADS)};
+    caller busy = {.runtime = started_runtime()};
     pthread_t thread;
+    pthread_barrier_init(&busy.begun, NULL, 2);
     ck_assert_int_eq(pthread_create(&thread, NULL, call_until_stopped, &busy), 0);
+    pthread_barrier_wait(&busy.begun);
     int failed = 0;
     for (int i = 0; i < 20 && !failed; i++) {
         usleep((useconds_t)(i * 37));
@@ -261,6 +282,7 @@ START_TEST(fork_while_another_thread_computes)
     }
     busy.stop = true;
     pthread_join(thread, NULL);
+    pthread_barrier_destroy(&busy.begun);
     ck_assert_int_eq(failed, 0);
     mlm_runtime_free(busy.runtime);
 }
