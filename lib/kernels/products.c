@@ -263,21 +263,25 @@ static inline elements_8 join_columns_part(mlm__operand from, size_t at, size_t 
     return join_columns((mlm__operand){.numbers = part}, 0);
 }
 
-/* k rows of a matrix from number `at` on to [k][step] elements; LANES columns, of which there are
-   only `columns` if that is less. */
-static inline void pack_columns(
-    mlm__operand from, size_t at, size_t k, size_t columns, element *to, size_t step)
+/* k rows of a matrix from number `at` on to [k][step] elements: of each its columns, and zeros up
+   to width, a multiple of LANES. */
+static inline void pack_rows(mlm__operand from, size_t at, size_t k, size_t columns, size_t width,
+    element *to, size_t step)
 {
-    size_t l = 0;
-    if (columns >= LANES)
-        for (; l + ELEMENT <= k; l += ELEMENT) {
-            const elements joined = join_rows(from, at + l * from.stride);
-            memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
+    const size_t whole = columns / LANES * LANES;
+    for (size_t l = 0; l < k; l += ELEMENT) {
+        const size_t row = at + l * from.stride;
+        element *const packed = to + l / ELEMENT * step;
+        size_t j = 0;
+        for (; j < whole && l + ELEMENT <= k; j += LANES) {
+            const elements joined = join_rows(from, row + j);
+            memcpy(packed + j, &joined, sizeof joined);
         }
-    for (; l < k; l += ELEMENT) {
-        const elements joined =
-            join_rows_part(from, at + l * from.stride, k - l, least(columns, LANES));
-        memcpy(to + l / ELEMENT * step, &joined, sizeof joined);
+        for (; j < width; j += LANES) {
+            const size_t wanted = columns > j ? least(columns - j, LANES) : 0;
+            const elements joined = join_rows_part(from, row + j, k - l, wanted);
+            memcpy(packed + j, &joined, sizeof joined);
+        }
     }
 }
 
@@ -320,17 +324,16 @@ static inline void pack_8_rows(
 /* Rows k0 to k0 + k - 1 of PANEL columns from n0 on; of those that there are, and zeros. */
 static void pack_panel(mlm__operand b, size_t k0, size_t k, size_t n0, size_t columns, element *to)
 {
-    const size_t unit = b.transposed ? 8 : LANES;
-    for (size_t j = 0; j < PANEL; j += unit) {
-        const size_t wanted = columns > j ? columns - j : 0;
-        if (wanted == 0)
-            for (size_t l = 0; l < units(k, ELEMENT); l++)
-                memset(to + l * PANEL + j, 0, unit * sizeof *to);
-        else if (b.transposed)
-            pack_8_rows(b, (n0 + j) * b.stride + k0, k, wanted, to + j, PANEL);
-        else
-            pack_columns(b, k0 * b.stride + n0 + j, k, wanted, to + j, PANEL);
+    if (!b.transposed) {
+        pack_rows(b, k0 * b.stride + n0, k, least(columns, PANEL), PANEL, to, PANEL);
+        return;
     }
+    for (size_t j = 0; j < PANEL; j += 8)
+        if (columns > j)
+            pack_8_rows(b, (n0 + j) * b.stride + k0, k, columns - j, to + j, PANEL);
+        else
+            for (size_t l = 0; l < units(k, ELEMENT); l++)
+                memset(to + l * PANEL + j, 0, 8 * sizeof *to);
 }
 
 static size_t packed_size(size_t k, size_t n)
@@ -350,8 +353,7 @@ static void pack(
 static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, element *room)
 {
     if (a.transposed) {
-        for (size_t i = 0; i < m; i += LANES)
-            pack_columns(a, k0 * a.stride + m0 + i, k, m - i, room + i, A_STEP);
+        pack_rows(a, k0 * a.stride + m0, k, m, units(m, LANES) * LANES, room, A_STEP);
         return (left){room, 1, A_STEP};
     }
     const size_t at = m0 * a.stride + k0;
