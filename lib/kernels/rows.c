@@ -141,26 +141,42 @@ typedef struct lanes {
     octet part[2];
 } lanes;
 
-static inline octet load(const real *x)
+static inline lanes load(const real *x)
 {
-    octet v;
+    lanes v;
     memcpy(&v, x, sizeof v);
     return v;
 }
 
-static inline real sum_lanes(const lanes *sum)
+/* The last numbers of a row, fewer than a load, and behind them what adds 0 to the sums. */
+static inline lanes load_last(const real *x, size_t count, real nothing)
 {
-    real part[MLM__SUM_LANES];
-    memcpy(part, sum, sizeof part);
-    for (size_t half = MLM__SUM_LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++)
-            part[l] += part[l + half];
-    return part[0];
+    real last[MLM__SUM_LANES];
+    for (size_t l = 0; l < MLM__SUM_LANES; l++)
+        last[l] = l < count ? x[l] : nothing;
+    return load(last);
 }
 
-static inline void add_to_lane(lanes *sum, size_t l, real x)
+static inline void add_lanes(lanes *sum, lanes x)
 {
-    sum->part[l / 8][l % 8] += x;
+    sum->part[0] += x.part[0];
+    sum->part[1] += x.part[1];
+}
+
+static inline void add_products(lanes *sum, lanes x, lanes y)
+{
+    sum->part[0] += x.part[0] * y.part[0];
+    sum->part[1] += x.part[1] * y.part[1];
+}
+
+static inline real sum_lanes(const lanes *sum)
+{
+    typedef real quartet __attribute__((vector_size(4 * sizeof(real))));
+    const octet eight = sum->part[0] + sum->part[1];
+    quartet half[2];
+    memcpy(half, &eight, sizeof half);
+    const quartet four = half[0] + half[1];
+    return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 static real sum_of(size_t n, const real *x)
@@ -168,10 +184,9 @@ static real sum_of(size_t n, const real *x)
     lanes sum = {0};
     size_t i = 0;
     for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
-        for (size_t h = 0; h < 2; h++)
-            sum.part[h] += load(x + i + 8 * h);
-    for (size_t l = 0; i < n; i++, l++)
-        add_to_lane(&sum, l, x[i]);
+        add_lanes(&sum, load(x + i));
+    if (i < n)
+        add_lanes(&sum, load_last(x + i, n - i, 0));
     return sum_lanes(&sum);
 }
 
@@ -180,10 +195,9 @@ static real dot_row(size_t n, const real *x, const real *y)
     lanes sum = {0};
     size_t i = 0;
     for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
-        for (size_t h = 0; h < 2; h++)
-            sum.part[h] += load(x + i + 8 * h) * load(y + i + 8 * h);
-    for (size_t l = 0; i < n; i++, l++)
-        add_to_lane(&sum, l, x[i] * y[i]);
+        add_products(&sum, load(x + i), load(y + i));
+    if (i < n)
+        add_products(&sum, load_last(x + i, n - i, 0), load_last(y + i, n - i, 0));
     return sum_lanes(&sum);
 }
 
@@ -205,9 +219,11 @@ static real maximum_row(size_t n, const real *x)
     for (size_t l = 0; l < 8; l++)
         part[0][l] = part[1][l] = -INFINITY;
     size_t i = 0;
-    for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
+    for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES) {
+        const lanes next = load(x + i);
         for (size_t h = 0; h < 2; h++)
-            part[h] = larger(load(x + i + 8 * h), part[h]);
+            part[h] = larger(next.part[h], part[h]);
+    }
     part[0] = larger(part[0], part[1]);
     real maximum = part[0][0];
     for (size_t l = 1; l < 8; l++)
@@ -239,9 +255,19 @@ static void product_row(size_t n, const real *x, real *y)
 
 static real exp_sum_row(size_t n, real shift, real *x)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = exp_of(x[i] - shift);
-    return sum_of(n, x);
+    lanes sum = {0};
+    size_t i = 0;
+    for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES) {
+        for (size_t l = 0; l < MLM__SUM_LANES; l++)
+            x[i + l] = exp_of(x[i + l] - shift);
+        add_lanes(&sum, load(x + i));
+    }
+    if (i < n) {
+        for (size_t l = i; l < n; l++)
+            x[l] = exp_of(x[l] - shift);
+        add_lanes(&sum, load_last(x + i, n - i, 0));
+    }
+    return sum_lanes(&sum);
 }
 
 static void tanh_row(size_t n, const real *x, real *y)
@@ -384,6 +410,14 @@ static void activate_backward_row(int32_t act, size_t n, const real *x, real *d,
 
 /* ---- layer norm ---------------------------------------------------------------- */
 
+static inline void add_squares(lanes *squares, lanes x, real mean)
+{
+    for (size_t h = 0; h < 2; h++) {
+        const octet centred = x.part[h] - mean;
+        squares->part[h] += centred * centred;
+    }
+}
+
 static mlm__moments layer_norm_row(
     size_t n, const real *x, const real *weight, const real *bias, real eps, real *y)
 {
@@ -391,17 +425,25 @@ static mlm__moments layer_norm_row(
     lanes squares = {0};
     size_t i = 0;
     for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
-        for (size_t h = 0; h < 2; h++) {
-            octet centred = load(x + i + 8 * h) - mean;
-            squares.part[h] += centred * centred;
-        }
-    for (size_t l = 0; i < n; i++, l++)
-        add_to_lane(&squares, l, (x[i] - mean) * (x[i] - mean));
+        add_squares(&squares, load(x + i), mean);
+    if (i < n)
+        add_squares(&squares, load_last(x + i, n - i, mean), mean);
     real variance = sum_lanes(&squares) / (real)n;
     real rstd = (real)(1 / sqrt((double)variance + (double)eps));
     for (i = 0; i < n; i++)
         y[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
     return (mlm__moments){mean, rstd};
+}
+
+/* Of g = dy weight and g (x - mean) rstd. */
+static inline void add_gradients(
+    lanes *sum, lanes *sum_u, lanes x, mlm__moments moments, lanes weight, lanes dy)
+{
+    for (size_t h = 0; h < 2; h++) {
+        const octet g = dy.part[h] * weight.part[h];
+        sum->part[h] += g;
+        sum_u->part[h] += g * ((x.part[h] - moments.mean) * moments.rstd);
+    }
 }
 
 static void layer_norm_backward_row(
@@ -411,16 +453,10 @@ static void layer_norm_backward_row(
     lanes sum = {0}, sum_u = {0};
     size_t i = 0;
     for (; i + MLM__SUM_LANES <= n; i += MLM__SUM_LANES)
-        for (size_t h = 0; h < 2; h++) {
-            octet g = load(dy + i + 8 * h) * load(weight + i + 8 * h);
-            sum.part[h] += g;
-            sum_u.part[h] += g * ((load(x + i + 8 * h) - mean) * rstd);
-        }
-    for (size_t l = 0; i < n; i++, l++) {
-        real g = dy[i] * weight[i];
-        add_to_lane(&sum, l, g);
-        add_to_lane(&sum_u, l, g * ((x[i] - mean) * rstd));
-    }
+        add_gradients(&sum, &sum_u, load(x + i), moments, load(weight + i), load(dy + i));
+    if (i < n)
+        add_gradients(&sum, &sum_u, load_last(x + i, n - i, mean), moments,
+            load_last(weight + i, n - i, 0), load_last(dy + i, n - i, 0));
     real mean_g = sum_lanes(&sum) / (real)n, mean_gu = sum_lanes(&sum_u) / (real)n;
     for (i = 0; i < n; i++)
         dx[i] = rstd * (dy[i] * weight[i] - mean_g - (x[i] - mean) * rstd * mean_gu);
