@@ -103,7 +103,8 @@ typedef struct left {
 /* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole has
    fewer columns than a panel. */
 static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, size_t columns,
-    size_t k, left a, const element *b, float alpha, bool add, float *c, size_t ldc)
+    size_t k, left a, const element *b, float alpha, const float *bias, bool add, float *c,
+    size_t ldc)
 {
     vector sum[ROWS][VECTORS];
     UNROLLED
@@ -129,12 +130,14 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
                 sum[i][j] = multiply_add(sum[i][j], number, right[j]);
         }
     }
-    float edge[ROWS * PANEL];
+    float edge[(ROWS + 1) * PANEL];
     float *to = whole ? c : edge;
     const size_t step = whole ? ldc : PANEL;
     if (!whole && add)
         for (size_t i = 0; i < rows; i++)
             memcpy(edge + i * PANEL, c + i * ldc, columns * sizeof *c);
+    if (!whole && bias)
+        bias = memcpy(edge + rows * PANEL, bias, columns * sizeof *bias);
     if (alpha != 1) {
         UNROLLED
         for (size_t i = 0; i < rows; i++) {
@@ -148,7 +151,8 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
         UNROLLED
         for (size_t j = 0; j < VECTORS; j++) {
             loose_vector *at = (loose_vector *)(to + i * step + j * LANES);
-            *at = add ? sum[i][j] + *at : sum[i][j];
+            sum[i][j] = add ? sum[i][j] + *at : sum[i][j];
+            *at = bias ? sum[i][j] + *(const loose_vector *)(bias + j * LANES) : sum[i][j];
         }
     }
     for (size_t i = 0; i < rows && !whole; i++)
@@ -156,22 +160,22 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
 }
 
 static void tile_of(size_t rows, size_t columns, size_t k, left a, const element *b, float alpha,
-    bool add, float *c, size_t ldc)
+    const float *bias, bool add, float *c, size_t ldc)
 {
     if (rows == ROWS && columns >= PANEL)
-        tile(ROWS, true, PANEL, k, a, b, alpha, add, c, ldc);
+        tile(ROWS, true, PANEL, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 6)
-        tile(6, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(6, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 5)
-        tile(5, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(5, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 4)
-        tile(4, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(4, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 3)
-        tile(3, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(3, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 2)
-        tile(2, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(2, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else
-        tile(1, false, columns, k, a, b, alpha, add, c, ldc);
+        tile(1, false, columns, k, a, b, alpha, bias, add, c, ldc);
 }
 
 /* ---- packing -------------------------------------------------------------------------- */
@@ -265,8 +269,8 @@ static inline elements_8 join_columns_part(mlm__operand from, size_t at, size_t 
 
 /* k rows of a matrix from number `at` on to [k][step] elements: of each its columns, and zeros up
    to width, a multiple of LANES. */
-static inline void pack_rows(mlm__operand from, size_t at, size_t k, size_t columns, size_t width,
-    element *to, size_t step)
+static inline void pack_rows(
+    mlm__operand from, size_t at, size_t k, size_t columns, size_t width, element *to, size_t step)
 {
     const size_t whole = columns / LANES * LANES;
     for (size_t l = 0; l < k; l += ELEMENT) {
@@ -387,6 +391,7 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
         for (size_t k0 = 0; k0 < k; k0 += K_BLOCK) {
             const size_t kb = least(K_BLOCK, k - k0), nb = least(N_BLOCK, n - n0);
             const element *panels = here->b;
+            const float *bias = b.bias && k0 + kb == k ? b.bias + n0 : NULL;
             size_t panel_size = units(kb, ELEMENT) * PANEL;
             if (b.packed) {
                 panel_size = units(b.packed_k, ELEMENT) * PANEL;
@@ -404,8 +409,8 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
                         left of_tile = rows;
                         of_tile.data += i * rows.row_step;
                         tile_of(least(ROWS, mb - i), least(PANEL, nb - j), units(kb, ELEMENT),
-                            of_tile, panels + j / PANEL * panel_size, alpha, add || k0 > 0,
-                            c + (m0 + i) * ldc + n0 + j, ldc);
+                            of_tile, panels + j / PANEL * panel_size, alpha, bias ? bias + j : NULL,
+                            add || k0 > 0, c + (m0 + i) * ldc + n0 + j, ldc);
                     }
             }
         }
@@ -418,17 +423,23 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
 static void to_bf16(size_t n, const real *numbers, uint16_t *bf16)
 {
     const mlm__operand from = {.numbers = numbers};
-    for (size_t i = 0; i < n; i += 16) {
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(
+            _mm512_loadu_ps(numbers + i + 16), _mm512_loadu_ps(numbers + i));
+        memcpy(bf16 + i, &both, sizeof both);
+    }
+    for (; i < n; i += 16) {
         const elements_8 joined =
             n - i >= 16 ? join_columns(from, i) : join_columns_part(from, i, n - i);
         memcpy(bf16 + i, &joined, least(16, n - i) * sizeof *bf16);
     }
 }
 
-static void from_bf16(size_t n, const uint16_t *bf16, real *numbers)
+static void from_bf16(size_t n, real factor, const uint16_t *bf16, real *numbers)
 {
     for (size_t i = 0; i < n; i++)
-        numbers[i] = float_of(bf16[i]);
+        numbers[i] = factor * float_of(bf16[i]);
 }
 
 #endif

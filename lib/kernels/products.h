@@ -18,6 +18,7 @@ typedef struct mlm__operand {
        part of, and where in it; NULL: not packed. */
     const void *packed;
     size_t packed_k, k0, n0;
+    const real *bias; /* right operands only: n numbers for every row of C; NULL: none */
 } mlm__operand;
 
 static inline mlm__operand mlm__plain(const real *numbers, size_t stride)
@@ -47,6 +48,8 @@ static inline mlm__operand mlm__operand_from(mlm__operand of, size_t row, size_t
         of.numbers += at;
     of.k0 += row;
     of.n0 += column;
+    if (of.bias)
+        of.bias += column;
     return of;
 }
 
@@ -65,17 +68,17 @@ typedef struct mlm__products {
     void (*begin)(void);
     void (*end)(void);
 
-    /* C = alpha A B, or C += alpha A B where add. A [m,k], B [k,n], C [m,n] with rows ldc apart;
+    /* C = alpha A B + bias, or C += that where add. A [m,k], B [k,n], C [m,n] with rows ldc apart;
        m, n, k > 0. C overlaps neither A nor B. room: room_size bytes, aligned to 64, of the calling
        thread. */
     void (*multiply)(size_t m, size_t n, size_t k, real alpha, mlm__operand a, mlm__operand b,
         bool add, real *c, size_t ldc, void *room);
     size_t room_size;
 
-    /* Numbers that several products read are rounded once: n of them to bf16, and back. Those of
-       fp32 have neither. */
+    /* Numbers that several products read are rounded once: n of them to bf16, and back, times a
+       factor. Those of fp32 have neither. */
     void (*round)(size_t n, const real *numbers, uint16_t *bf16);
-    void (*widen)(size_t n, const uint16_t *bf16, real *numbers);
+    void (*widen)(size_t n, real factor, const uint16_t *bf16, real *numbers);
 
     /* Right operands that are used often are packed once. Bytes of B [k,n] packed, 0 where nothing
        is packed; and one panel of it, MLM__PANEL columns, from row k0 (even) to k1 - 1. */

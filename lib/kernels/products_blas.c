@@ -26,6 +26,9 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
         b.transposed ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, alpha, a.numbers,
         (int)a.stride, b.numbers, (int)b.stride, add ? 1 : 0, c, (int)ldc);
     mlm__blas_product_end();
+    for (size_t i = 0; b.bias && i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            c[i * ldc + j] += b.bias[j];
 }
 
 static size_t packed_size(size_t k, size_t n)

@@ -96,7 +96,6 @@ static void block_rows(
     for (size_t r = 0; r < rows.count; r++) {
         const size_t m = rows.first + r;
         real *row = logits + r * at.width;
-        kernels->add(at.width, layer->decoder.bias + at.first, row);
         const real maximum = kernels->maximum(at.width, row);
         find_label(layer, m, at, row, maximum);
         layer->maxima[m * blocks + at.index] = maximum;
@@ -175,29 +174,38 @@ typedef struct backward_work {
     mlm__weight_gradients decoder;
 } backward_work;
 
-static void block_gradients(
-    const backward_work *work, block at, real *part, bool first, int32_t thread)
+/* Exponentials of row m in one block to the gradients of its logits, which are added to sums. */
+static void row_gradients(
+    const backward_work *work, block at, size_t m, mlm__rows row, real *room, real *sums)
 {
     const mlm__kernels *kernels = work->compute->kernels;
     const mlm__cross_entropy *layer = work->layer;
-    const size_t M = layer->M, H = layer->H, blocks = block_count(layer->cut);
+    const real factor = layer->maxima[m * block_count(layer->cut) + at.index] * work->scale;
+    const size_t label = (size_t)layer->labels[m];
+    real *dlogits = mlm__rows_begin(row, room);
+    if (row.bf16)
+        work->compute->products->widen(at.width, factor, row.bf16, dlogits);
+    else
+        kernels->scale(at.width, factor, dlogits);
+    if (label >= at.first && label < at.first + at.width)
+        dlogits[label - at.first] -= work->scale;
+    kernels->add(at.width, dlogits, sums);
+    mlm__rows_end(work->compute, row, at.width, dlogits);
+}
+
+static void block_gradients(
+    const backward_work *work, block at, real *part, bool first, int32_t thread)
+{
+    const mlm__cross_entropy *layer = work->layer;
+    const size_t M = layer->M, H = layer->H;
     const mlm__rows dlogits = mlm__rows_from(layer->exponentials, M * at.first);
     const mlm__operand left = mlm__plain_rows(dlogits, at.width);
-    for (size_t first_row = 0; first_row < M; first_row += MLM__SUM_ROWS) {
-        const size_t rows = M - first_row < MLM__SUM_ROWS ? M - first_row : MLM__SUM_ROWS;
-        const mlm__rows place = mlm__rows_from(dlogits, first_row * at.width);
-        real *group = mlm__rows_begin(place, mlm__scratch_of(work->compute, thread));
-        if (place.bf16)
-            work->compute->products->widen(rows * at.width, place.bf16, group);
-        for (size_t r = 0; r < rows; r++) {
-            const size_t m = first_row + r, label = (size_t)layer->labels[m];
-            real *row = group + r * at.width;
-            kernels->scale(at.width, layer->maxima[m * blocks + at.index] * work->scale, row);
-            if (label >= at.first && label < at.first + at.width)
-                row[label - at.first] -= work->scale;
-        }
-        kernels->column_sums(rows, at.width, group, at.width, work->decoder.bias + at.first);
-        mlm__rows_end(work->compute, place, rows * at.width, group);
+    real *sums = mlm__scratch_of(work->compute, thread), *room = sums + at.width;
+    for (size_t m = 0; m < M; m += MLM__SUM_ROWS) {
+        memset(sums, 0, at.width * sizeof *sums);
+        for (size_t i = m; i < M && i < m + MLM__SUM_ROWS; i++)
+            row_gradients(work, at, i, mlm__rows_from(dlogits, i * at.width), room, sums);
+        work->compute->kernels->add(at.width, sums, work->decoder.bias + at.first);
     }
     if (work->decoder.weight)
         mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transpose(left),
@@ -256,14 +264,11 @@ typedef struct logits_work {
 static void logits_piece(void *context, size_t piece, int32_t thread)
 {
     const logits_work *work = context;
-    const mlm__kernels *kernels = work->compute->kernels;
     const size_t H = work->H, V = work->cut.V, first = piece * work->cut.group_width;
     const size_t width = V - first < work->cut.group_width ? V - first : work->cut.group_width;
     mlm__multiply(work->compute, thread, work->M, width, H, 1, mlm__plain_rows(work->z, H),
         mlm__operand_from(mlm__forward_operand(work->decoder, H), 0, first), false,
         work->logits + first, V);
-    for (size_t m = 0; m < work->M; m++)
-        kernels->add(width, work->decoder.bias + first, work->logits + m * V + first);
 }
 
 void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size_t M, size_t H,

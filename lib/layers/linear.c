@@ -16,6 +16,7 @@ mlm__operand mlm__forward_operand(mlm__weights weights, size_t K)
     mlm__operand operand = mlm__transposed(weights.weight, K);
     operand.packed = weights.packed_forward;
     operand.packed_k = K;
+    operand.bias = weights.bias;
     return operand;
 }
 
@@ -27,12 +28,11 @@ mlm__operand mlm__backward_operand(mlm__weights weights, size_t K, size_t O)
     return operand;
 }
 
-/* c [m,n] = a [m,k] b, or += where add, and with bias where it is not NULL. */
+/* c [m,n] = a [m,k] b and b's bias, or += that where add. */
 typedef struct tiles_work {
     const mlm__compute *compute;
     size_t m, n, k;
     mlm__operand a, b;
-    const real *bias;
     bool add;
     mlm__rows c;
     mlm__tile_fn *then;
@@ -58,9 +58,6 @@ static void tile_piece(void *context, size_t piece, int32_t thread)
     mlm__multiply(work->compute, thread, tile.rows, tile.columns, work->k, 1,
         mlm__operand_from(work->a, tile.row, 0), mlm__operand_from(work->b, 0, tile.column),
         work->add, tile.numbers, tile.stride);
-    for (size_t i = 0; work->bias && i < tile.rows; i++)
-        work->compute->kernels->add(
-            tile.columns, work->bias + tile.column, tile.numbers + i * tile.stride);
     if (work->then)
         work->then(work->context, tile);
     for (size_t i = 0; c.bf16 && i < tile.rows; i++)
@@ -78,13 +75,13 @@ static void multiply_tiles(tiles_work *work)
 void mlm__linear_forward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
     size_t O, mlm__operand x, mlm__rows y, mlm__tile_fn *then, void *context)
 {
-    multiply_tiles(&(tiles_work){compute, N, O, K, x, mlm__forward_operand(weights, K),
-        weights.bias, false, y, then, context});
+    multiply_tiles(&(tiles_work){
+        compute, N, O, K, x, mlm__forward_operand(weights, K), false, y, then, context});
 }
 
 void mlm__linear_backward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,
     size_t O, mlm__operand dy, bool add, mlm__rows dx, mlm__tile_fn *then, void *context)
 {
     multiply_tiles(&(tiles_work){
-        compute, N, K, O, dy, mlm__backward_operand(weights, K, O), NULL, add, dx, then, context});
+        compute, N, K, O, dy, mlm__backward_operand(weights, K, O), add, dx, then, context});
 }

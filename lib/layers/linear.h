@@ -4,7 +4,7 @@
 
 #include "layers/compute.h"
 
-/* The right operands of y = x weight^T and of dx = dy weight. */
+/* The right operands of y = x weight^T + bias and of dx = dy weight. */
 mlm__operand mlm__forward_operand(mlm__weights weights, size_t K);
 mlm__operand mlm__backward_operand(mlm__weights weights, size_t K, size_t O);
 

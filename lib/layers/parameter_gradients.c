@@ -1,5 +1,7 @@
 #include "layers/parameter_gradients.h"
 
+#include <string.h>
+
 enum { NORM_COLUMNS = 64 };
 
 /* Sides of a tile: large tiles share the packing of their operands, small weights need several
@@ -8,7 +10,7 @@ enum { TILE_SMALL = 128, TILE_LARGE = 256, LARGE_WEIGHT = 512 * 512 };
 
 size_t mlm__parameter_gradients_scratch(void)
 {
-    return MLM__SUM_ROWS * TILE_LARGE;
+    return 2 * TILE_LARGE;
 }
 
 typedef struct gradients_work {
@@ -38,10 +40,14 @@ static void add_bias_gradient(
         return;
     }
     for (size_t first = 0; first < N; first += MLM__SUM_ROWS) {
-        const size_t rows = mlm__least(MLM__SUM_ROWS, N - first);
-        for (size_t i = 0; i < rows; i++)
-            compute->products->widen(O, dy.bf16 + (first + i) * dy.stride, room + i * O);
-        compute->kernels->column_sums(rows, O, room, O, sums);
+        const size_t end = mlm__least(first + MLM__SUM_ROWS, N);
+        real *part = room + O;
+        memset(part, 0, O * sizeof *part);
+        for (size_t i = first; i < end; i++) {
+            compute->products->widen(O, 1, dy.bf16 + i * dy.stride, room);
+            compute->kernels->add(O, room, part);
+        }
+        compute->kernels->add(O, part, sums);
     }
 }
 

@@ -224,14 +224,14 @@ START_TEST(rounding_is_to_nearest_even)
         bf16[n] = 0x1234;
         back[n] = 7;
         products->round(n, numbers, bf16);
-        products->widen(n, bf16, back);
+        products->widen(n, 1, bf16, back);
         for (size_t i = 0; i < n; i++)
             ck_assert(back[i] == to_bf16(numbers[i]) && signbit(back[i]) == signbit(numbers[i]));
         ck_assert(bf16[n] == 0x1234 && back[n] == 7);
     }
     numbers[0] = NAN;
     products->round(1, numbers, bf16);
-    products->widen(1, bf16, back);
+    products->widen(1, 1, bf16, back);
     ck_assert(isnan(back[0]));
     free(numbers);
 }
