@@ -149,6 +149,15 @@ static size_t scratch_size(const mlm__network *network, size_t T)
     return (size + unit - 1) / unit * unit;
 }
 
+/* For the inputs of a layer's linear maps over N rows; the heads' have fewer. */
+static size_t packing_size(const mlm__network *network, size_t N)
+{
+    const mlm_encoder_config *config = &network->layout->config;
+    const mlm__products *products = network->compute.products;
+    return 3 * products->packed_size(N, (size_t)config->hidden_size) +
+           products->packed_size(N, (size_t)config->intermediate_size);
+}
+
 static void take_all(
     arena *from, mlm__network *network, size_t N, size_t B, size_t T, bool training)
 {
@@ -160,6 +169,7 @@ static void take_all(
     network->compute.products_room_size = round_up(network->compute.products->room_size);
     network->compute.products_room =
         take(from, (size_t)mlm__threads(network->runtime), network->compute.products_room_size);
+    network->compute.packing_room = training ? take(from, packing_size(network, N), 1) : NULL;
     network->sequence = take(from, N, sizeof(int32_t));
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);

@@ -387,9 +387,10 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
     bool add, real *c, size_t ldc, void *room)
 {
     rooms *const here = room;
-    for (size_t n0 = 0; n0 < n; n0 += N_BLOCK)
+    const size_t n_block = b.packed ? n : N_BLOCK;
+    for (size_t n0 = 0; n0 < n; n0 += n_block)
         for (size_t k0 = 0; k0 < k; k0 += K_BLOCK) {
-            const size_t kb = least(K_BLOCK, k - k0), nb = least(N_BLOCK, n - n0);
+            const size_t kb = least(K_BLOCK, k - k0), nb = least(n_block, n - n0);
             const element *panels = here->b;
             const float *bias = b.bias && k0 + kb == k ? b.bias + n0 : NULL;
             size_t panel_size = units(kb, ELEMENT) * PANEL;

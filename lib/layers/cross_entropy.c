@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layers/linear.h"
+#include "layers/packing.h"
 
 /* Groups are fixed, not one a thread, so that the order of the sum over them is. */
 enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
@@ -171,6 +172,7 @@ typedef struct backward_work {
     const mlm__cross_entropy *layer;
     real scale;
     real *parts, *dz;
+    mlm__operand z; /* packed */
     mlm__weight_gradients decoder;
 } backward_work;
 
@@ -208,8 +210,8 @@ static void block_gradients(
         work->compute->kernels->add(at.width, sums, work->decoder.bias + at.first);
     }
     if (work->decoder.weight)
-        mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transpose(left),
-            mlm__plain_rows(layer->z, H), true, work->decoder.weight + at.first * H, H);
+        mlm__multiply(work->compute, thread, at.width, H, M, 1, mlm__transpose(left), work->z, true,
+            work->decoder.weight + at.first * H, H);
     mlm__multiply(work->compute, thread, M, H, at.width, 1, left,
         mlm__operand_from(mlm__backward_operand(layer->decoder, H, layer->cut.V), at.first, 0),
         !first, part, H);
@@ -243,7 +245,14 @@ static void sum_parts_piece(void *context, size_t piece, int32_t thread)
 void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_entropy *layer,
     double scale, real *parts, real *dz, mlm__weight_gradients decoder)
 {
-    backward_work work = {compute, layer, (real)scale, parts, dz, decoder};
+    mlm__operand z = mlm__plain_rows(layer->z, layer->H);
+    if (decoder.weight && compute->packing_room &&
+        compute->products->packed_size(layer->M, layer->H) > 0) {
+        mlm__pack(compute, &(mlm__packing){z, layer->M, layer->H, compute->packing_room}, 1);
+        z.packed = compute->packing_room;
+        z.packed_k = layer->M;
+    }
+    backward_work work = {compute, layer, (real)scale, parts, dz, z, decoder};
     mlm__compute_pieces(compute, 2 * product_size(layer->M, layer->H, layer->cut.V),
         layer->cut.groups, group_backward_piece, &work);
     mlm__compute_row_pieces(compute, layer->cut.groups * layer->M * layer->H,

@@ -1,34 +1,43 @@
 #include "layers/parameter_gradients.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "layers/packing.h"
 
 enum { NORM_COLUMNS = 64 };
 
-/* Sides of a tile: large tiles share the packing of their operands, small weights need several
-   tiles for several threads. */
-enum { TILE_SMALL = 128, TILE_LARGE = 256, LARGE_WEIGHT = 512 * 512 };
+/* Of a tile of a weight's gradient: its rows of dy are packed for it alone, so that a wide one packs
+   them less often; small weights need several tiles for several threads. */
+enum { TILE_ROWS = 128, TILE_COLUMNS = 256, TILE_COLUMNS_LARGE = 512, LARGE_WEIGHT = 512 * 512 };
+
+enum { LINEARS_MOST = 6 };
 
 size_t mlm__parameter_gradients_scratch(void)
 {
-    return 2 * TILE_LARGE;
+    return 2 * TILE_ROWS;
 }
 
 typedef struct gradients_work {
     const mlm__compute *compute;
     const mlm__linear_gradient *linears;
+    mlm__operand x[LINEARS_MOST]; /* of the linears, packed */
     size_t linear_count;
     const mlm__norm_gradient *norms;
 } gradients_work;
 
-static size_t tile_side(const mlm__linear_gradient *linear)
+/* Equally wide ones, in whole panels. */
+static size_t tile_columns(const mlm__linear_gradient *linear)
 {
-    return linear->K * linear->O >= LARGE_WEIGHT ? TILE_LARGE : TILE_SMALL;
+    const size_t most = linear->K * linear->O >= LARGE_WEIGHT ? TILE_COLUMNS_LARGE : TILE_COLUMNS;
+    const size_t panels = mlm__tiles_along(linear->K, MLM__PANEL);
+    return mlm__tiles_along(panels, mlm__tiles_along(linear->K, most)) * MLM__PANEL;
 }
 
 static size_t tile_count(const mlm__linear_gradient *linear)
 {
-    size_t side = tile_side(linear);
-    return mlm__tiles_along(linear->O, side) * mlm__tiles_along(linear->K, side);
+    return mlm__tiles_along(linear->O, TILE_ROWS) *
+           mlm__tiles_along(linear->K, tile_columns(linear));
 }
 
 /* sums[o] += sum over rows of dy. */
@@ -51,16 +60,15 @@ static void add_bias_gradient(
     }
 }
 
-static void linear_tile(
-    const mlm__compute *compute, const mlm__linear_gradient *linear, size_t tile, int32_t thread)
+static void linear_tile(const mlm__compute *compute, const mlm__linear_gradient *linear,
+    mlm__operand x, size_t tile, int32_t thread)
 {
-    const size_t side = tile_side(linear), across = mlm__tiles_along(linear->K, side);
-    const size_t o = tile / across * side, k = tile % across * side;
-    const size_t O = mlm__least(side, linear->O - o), K = mlm__least(side, linear->K - k);
+    const size_t columns = tile_columns(linear), across = mlm__tiles_along(linear->K, columns);
+    const size_t o = tile / across * TILE_ROWS, k = tile % across * columns;
+    const size_t O = mlm__least(TILE_ROWS, linear->O - o), K = mlm__least(columns, linear->K - k);
     const mlm__operand dy = mlm__operand_from(linear->dy, 0, o);
     mlm__multiply(compute, thread, O, K, linear->N, 1, mlm__transpose(dy),
-        mlm__operand_from(linear->x, 0, k), true, linear->into.weight + o * linear->K + k,
-        linear->K);
+        mlm__operand_from(x, 0, k), true, linear->into.weight + o * linear->K + k, linear->K);
     if (k == 0 && linear->into.bias)
         add_bias_gradient(
             compute, dy, linear->N, O, mlm__scratch_of(compute, thread), linear->into.bias + o);
@@ -79,7 +87,7 @@ static void gradients_piece(void *context, size_t piece, int32_t thread)
     for (size_t i = 0; i < work->linear_count; i++) {
         size_t count = tile_count(&work->linears[i]);
         if (piece < count) {
-            linear_tile(work->compute, &work->linears[i], piece, thread);
+            linear_tile(work->compute, &work->linears[i], work->x[i], piece, thread);
             return;
         }
         piece -= count;
@@ -92,10 +100,42 @@ static void gradients_piece(void *context, size_t piece, int32_t thread)
     norm_columns(work->compute->kernels, norm, piece);
 }
 
+static bool is_same(mlm__operand a, mlm__operand b)
+{
+    return a.numbers == b.numbers && a.bf16 == b.bf16;
+}
+
+/* Every x once; linears of the same x follow each other. */
+static void pack_all(gradients_work *work)
+{
+    mlm__packing packings[LINEARS_MOST];
+    size_t count = 0;
+    char *to = work->compute->packing_room;
+    assert(work->linear_count <= LINEARS_MOST);
+    for (size_t i = 0; i < work->linear_count; i++) {
+        const mlm__linear_gradient *linear = &work->linears[i];
+        work->x[i] = linear->x;
+        const size_t size = work->compute->products->packed_size(linear->N, linear->K);
+        if (!to || size == 0)
+            continue;
+        if (i > 0 && is_same(linear->x, linear[-1].x)) {
+            work->x[i] = work->x[i - 1];
+            continue;
+        }
+        packings[count++] = (mlm__packing){linear->x, linear->N, linear->K, to};
+        work->x[i].packed = to;
+        work->x[i].packed_k = linear->N;
+        to += size;
+    }
+    if (count > 0)
+        mlm__pack(work->compute, packings, count);
+}
+
 void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gradient *linears,
     size_t linear_count, const mlm__norm_gradient *norms, size_t norm_count)
 {
-    gradients_work work = {compute, linears, linear_count, norms};
+    gradients_work work = {
+        .compute = compute, .linears = linears, .linear_count = linear_count, .norms = norms};
     size_t pieces = 0;
     double multiplications = 0;
     for (size_t i = 0; i < linear_count; i++) {
@@ -106,5 +146,6 @@ void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gra
         pieces += mlm__tiles_along(norms[i].H, NORM_COLUMNS);
         multiplications += MLM__NUMBER_WORK * (double)norms[i].N * (double)norms[i].H;
     }
+    pack_all(&work);
     mlm__compute_pieces(compute, multiplications, pieces, gradients_piece, &work);
 }
