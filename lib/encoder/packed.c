@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "layers/packing.h"
 
 enum { FORWARD, BACKWARD, FORMS };
 
@@ -28,6 +29,7 @@ struct mlm__packed {
     atomic_int packer; /* the process of which a thread packs; 0: none does */
     form forms[FORMS];
     size_t count;
+    mlm__packing *packings; /* [count], the packer's */
     entry entries[];
 };
 
@@ -39,16 +41,6 @@ static size_t columns_of(const entry *e, int which)
 static size_t rows_of(const entry *e, int which)
 {
     return which == FORWARD ? e->K : e->O;
-}
-
-static size_t units(size_t length, size_t unit)
-{
-    return (length + unit - 1) / unit;
-}
-
-static size_t panels_of(const entry *e, int which)
-{
-    return units(columns_of(e, which), MLM__PANEL);
 }
 
 static void add_entry(mlm__packed *packed, mlm__affine at, size_t K, size_t O)
@@ -75,6 +67,11 @@ mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
         return MLM_ERR_MEMORY;
     packed->runtime = runtime;
     packed->products = products;
+    packed->packings = mlm__alloc(runtime, 4 * L + 2, sizeof *packed->packings);
+    if (!packed->packings) {
+        mlm__packed_free(packed);
+        return MLM_ERR_MEMORY;
+    }
     for (size_t l = 0; l < L; l++) {
         add_entry(packed, layout->layers[l].qkv, H, 3 * H);
         add_entry(packed, layout->layers[l].attention_output, H, H);
@@ -93,6 +90,7 @@ void mlm__packed_free(mlm__packed *packed)
         return;
     for (int which = FORWARD; which < FORMS; which++)
         mlm__free(packed->runtime, packed->forms[which].memory);
+    mlm__free(packed->runtime, packed->packings);
     mlm__free(packed->runtime, packed);
 }
 
@@ -103,36 +101,13 @@ const mlm__products *mlm__packed_products(const mlm__packed *packed)
 
 /* ---- packing ---------------------------------------------------------------------------- */
 
-/* Rows of a panel that a piece packs: some microseconds of it; even, as pack asks for. */
-enum { PIECE_ROWS = 1024 };
-
-typedef struct pack_work {
-    const mlm__packed *packed;
-    const real *parameters;
-    int which;
-} pack_work;
-
-static size_t pieces_of(const entry *e, int which)
+static mlm__packing packing_of(
+    const mlm__packed *packed, const entry *e, int which, const real *parameters)
 {
-    return panels_of(e, which) * units(rows_of(e, which), PIECE_ROWS);
-}
-
-static void pack_piece(void *context, size_t piece, int32_t thread)
-{
-    const pack_work *work = context;
-    const mlm__packed *packed = work->packed;
-    const entry *e = packed->entries;
-    (void)thread;
-    for (; piece >= pieces_of(e, work->which); e++)
-        piece -= pieces_of(e, work->which);
-    const real *weight = work->parameters + e->at.weight;
-    const size_t rows = rows_of(e, work->which), pieces = units(rows, PIECE_ROWS);
-    const size_t k0 = piece % pieces * PIECE_ROWS;
-    packed->products->pack(
-        work->which == FORWARD ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K), rows,
-        columns_of(e, work->which), piece / pieces, k0,
-        rows - k0 < PIECE_ROWS ? rows : k0 + PIECE_ROWS,
-        packed->forms[work->which].memory + e->place[work->which]);
+    const real *weight = parameters + e->at.weight;
+    return (mlm__packing){
+        which == FORWARD ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K),
+        rows_of(e, which), columns_of(e, which), packed->forms[which].memory + e->place[which]};
 }
 
 static bool is_packed(const mlm__packed *packed, int which, uint64_t version)
@@ -151,10 +126,10 @@ static mlm_status pack_form(
         f->memory = mlm__alloc(packed->runtime, f->size, 1);
     if (!f->memory)
         return MLM_ERR_MEMORY;
-    size_t pieces = 0;
     for (size_t i = 0; i < packed->count; i++)
-        pieces += pieces_of(&packed->entries[i], which);
-    mlm__parallel(runtime, pieces, pack_piece, &(pack_work){packed, parameters, which});
+        packed->packings[i] = packing_of(packed, &packed->entries[i], which, parameters);
+    mlm__pack(&(mlm__compute){.runtime = runtime, .products = packed->products}, packed->packings,
+        packed->count);
     atomic_store(&f->version, version);
     return MLM_OK;
 }

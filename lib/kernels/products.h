@@ -31,6 +31,12 @@ static inline mlm__operand mlm__transposed(const real *numbers, size_t stride)
     return (mlm__operand){.numbers = numbers, .stride = stride, .transposed = true};
 }
 
+/* What mlm__products.pack made of a right operand [k,n]. */
+static inline mlm__operand mlm__packed_whole(const void *packed, size_t k)
+{
+    return (mlm__operand){.packed = packed, .packed_k = k};
+}
+
 static inline mlm__operand mlm__transpose(mlm__operand of)
 {
     of.transposed = !of.transposed;
@@ -44,7 +50,7 @@ static inline mlm__operand mlm__operand_from(mlm__operand of, size_t row, size_t
     const size_t at = of.transposed ? column * of.stride + row : row * of.stride + column;
     if (of.bf16)
         of.bf16 += at;
-    else
+    else if (of.numbers)
         of.numbers += at;
     of.k0 += row;
     of.n0 += column;

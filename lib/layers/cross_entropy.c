@@ -249,8 +249,7 @@ void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_e
     if (decoder.weight && compute->packing_room &&
         compute->products->packed_size(layer->M, layer->H) > 0) {
         mlm__pack(compute, &(mlm__packing){z, layer->M, layer->H, compute->packing_room}, 1);
-        z.packed = compute->packing_room;
-        z.packed_k = layer->M;
+        z = mlm__packed_whole(compute->packing_room, layer->M);
     }
     backward_work work = {compute, layer, (real)scale, parts, dz, z, decoder};
     mlm__compute_pieces(compute, 2 * product_size(layer->M, layer->H, layer->cut.V),

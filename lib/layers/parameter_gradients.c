@@ -123,8 +123,7 @@ static void pack_all(gradients_work *work)
             continue;
         }
         packings[count++] = (mlm__packing){linear->x, linear->N, linear->K, to};
-        work->x[i].packed = to;
-        work->x[i].packed_k = linear->N;
+        work->x[i] = mlm__packed_whole(to, linear->N);
         to += size;
     }
     if (count > 0)

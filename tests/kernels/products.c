@@ -20,7 +20,7 @@
 /* m, n, k: a tile, less, more, several blocks of each dimension. */
 static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
     {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
-    {13, 16, 513}, {13, 130, 1100}, {9, 130, 1031}};
+    {13, 16, 513}, {13, 130, 1100}, {9, 130, 1031}, {200, 300, 30}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4, PACKED_ROWS = 100 };
 
 static float *random_matrix(size_t rows, size_t stride, uint32_t site)
@@ -55,7 +55,7 @@ static float to_bf16(float x)
 
 typedef struct product {
     size_t m, n, k, lda, ldb, ldc;
-    float *a, *b, *c;
+    float *a, *b, *c, *bias;
     mlm__operand left, right;
     void *room, *packed;
 } product;
@@ -70,6 +70,7 @@ static product product_make(
     p.a = random_matrix(transpose_a ? p.k : p.m, p.lda, 1);
     p.b = random_matrix(transpose_b ? p.n : p.k, p.ldb, 2);
     p.c = random_matrix(p.m, p.ldc, 3);
+    p.bias = random_matrix(1, p.n, 4);
     p.left = transpose_a ? mlm__transposed(p.a, p.lda) : mlm__plain(p.a, p.lda);
     p.right = transpose_b ? mlm__transposed(p.b, p.ldb) : mlm__plain(p.b, p.ldb);
     p.room = aligned(products->room_size);
@@ -103,6 +104,7 @@ static void product_free(product *p)
     free(p->a);
     free(p->b);
     free(p->c);
+    free(p->bias);
     free(p->room);
     free(p->packed);
 }
@@ -115,9 +117,11 @@ static double number_at(const mlm__products *products, mlm__operand of, size_t r
 }
 
 static void check_product(const mlm__products *products, const size_t shape[3], bool transpose_a,
-    bool transpose_b, bool packed, float alpha, bool add)
+    bool transpose_b, bool packed, float alpha, bool bias, bool add)
 {
     product p = product_make(products, shape, transpose_a, transpose_b);
+    if (bias)
+        p.right.bias = p.bias;
     double *expected = malloc(p.m * p.ldc * sizeof *expected);
     ck_assert_ptr_nonnull(expected);
     for (size_t i = 0; i < p.m; i++)
@@ -126,6 +130,8 @@ static void check_product(const mlm__products *products, const size_t shape[3], 
             for (size_t l = 0; l < p.k && j < p.n; l++)
                 sum += number_at(products, p.left, i, l) * number_at(products, p.right, l, j);
             const double before = (double)p.c[i * p.ldc + j];
+            if (bias && j < p.n)
+                sum += (double)p.bias[j] / (double)alpha;
             expected[i * p.ldc + j] = j < p.n ? (double)alpha * sum + (add ? before : 0) : before;
         }
     for (size_t i = 0; i < p.m && !add; i++)
@@ -150,8 +156,10 @@ START_TEST(product_is_right)
         const bool packed = form & 4;
         if (packed && products->packed_size(1, 1) == 0)
             continue;
-        check_product(products, shape, form & 1, form & 2, packed, 1, false);
-        check_product(products, shape, form & 1, form & 2, packed, 0.5f, true);
+        check_product(products, shape, form & 1, form & 2, packed, 1, false, false);
+        check_product(products, shape, form & 1, form & 2, packed, 1, true, false);
+        check_product(products, shape, form & 1, form & 2, packed, 0.5f, false, true);
+        check_product(products, shape, form & 1, form & 2, packed, 0.5f, true, true);
     }
 }
 END_TEST
@@ -228,6 +236,9 @@ START_TEST(rounding_is_to_nearest_even)
         for (size_t i = 0; i < n; i++)
             ck_assert(back[i] == to_bf16(numbers[i]) && signbit(back[i]) == signbit(numbers[i]));
         ck_assert(bf16[n] == 0x1234 && back[n] == 7);
+        products->widen(n, -0.25f, bf16, back);
+        for (size_t i = 0; i < n; i++)
+            ck_assert(back[i] == -0.25f * to_bf16(numbers[i]));
     }
     numbers[0] = NAN;
     products->round(1, numbers, bf16);

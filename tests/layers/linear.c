@@ -5,23 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "base/runtime.h"
 #include "layers/suites.h"
+#include "layers/workspace.h"
 #include "support/support.h"
 
 enum { N = 130, K = 300, O = 600 };
-
-static real *random_numbers(size_t count, uint32_t site)
-{
-    real *numbers = malloc(count * sizeof *numbers);
-    ck_assert_ptr_nonnull(numbers);
-    mlm__random_stream stream =
-        mlm__random_stream_make(mlm__random_key_make(3, MLM__RANDOM_INIT, 0), 0, site);
-    for (size_t i = 0; i < count; i++)
-        numbers[i] = (real)(2 * mlm__random_double(&stream) - 1);
-    return numbers;
-}
 
 typedef struct visits {
     size_t columns;   /* of the result */
@@ -42,37 +30,14 @@ static void check_visits(const visits *seen)
         ck_assert_int_eq(seen->visited[i], 1);
 }
 
-static mlm__compute compute_make(const mlm__products *products)
-{
-    mlm_runtime_options options;
-    mlm_runtime_options_init(&options, sizeof options);
-    options.threads = 2;
-    mlm__compute compute = {.kernels = mlm__kernels_get(),
-        .products = products,
-        .products_room_size = (products->room_size + 63) / 64 * 64};
-    assert_ok(mlm_runtime_create(&options, &compute.runtime));
-    compute.products_room = aligned_alloc(64, 2 * compute.products_room_size + 64);
-    compute.scratch_size = (mlm__linear_scratch() + 15) / 16 * 16;
-    compute.scratch = aligned_alloc(64, 2 * compute.scratch_size * sizeof(real));
-    ck_assert(compute.products_room && compute.scratch);
-    return compute;
-}
-
-static void compute_free(mlm__compute *compute)
-{
-    free(compute->products_room);
-    free(compute->scratch);
-    mlm_runtime_free(compute->runtime);
-}
-
 START_TEST(tiles_make_the_whole_layer)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i);
     if (!products || products->bf16)
         return;
-    mlm__compute compute = compute_make(products);
-    real *weight = random_numbers(O * K, 1), *bias = random_numbers(O, 2);
-    real *x = random_numbers(N * K, 3), *y = random_numbers(N * O, 4);
+    mlm__compute compute = test_compute(products);
+    real *weight = test_numbers(O * K, 1), *bias = test_numbers(O, 2);
+    real *x = test_numbers(N * K, 3), *y = test_numbers(N * O, 4);
     const mlm__weights weights = {.weight = weight, .bias = bias};
     const double bound = 3e-6 * sqrt(O);
     if (products->begin)
@@ -91,7 +56,7 @@ START_TEST(tiles_make_the_whole_layer)
             ck_assert_double_le(fabs(sum - (double)y[i * O + o]), bound);
         }
 
-    real *dx = random_numbers(N * K, 5), *before = random_numbers(N * K, 5);
+    real *dx = test_numbers(N * K, 5), *before = test_numbers(N * K, 5);
     mlm__linear_backward(&compute, weights, N, K, O, mlm__plain(y, O), true,
         (mlm__rows){.numbers = dx}, visit, &backward);
     check_visits(&backward);
@@ -112,7 +77,7 @@ START_TEST(tiles_make_the_whole_layer)
     free(y);
     free(dx);
     free(before);
-    compute_free(&compute);
+    test_compute_free(&compute);
 }
 END_TEST
 
@@ -123,9 +88,9 @@ START_TEST(rounded_rows)
     const mlm__products *products = mlm__products_get(true);
     if (!products->bf16)
         return;
-    mlm__compute compute = compute_make(products);
-    real *weight = random_numbers(O * K, 1), *bias = random_numbers(O, 2);
-    real *x = random_numbers(N * K, 3), *y = random_numbers(N * O, 4);
+    mlm__compute compute = test_compute(products);
+    real *weight = test_numbers(O * K, 1), *bias = test_numbers(O, 2);
+    real *x = test_numbers(N * K, 3), *y = test_numbers(N * O, 4);
     uint16_t *x16 = malloc(N * K * sizeof *x16), *y16 = malloc(N * O * sizeof *y16);
     uint16_t *expected = malloc(N * O * sizeof *expected);
     ck_assert(x16 && y16 && expected);
@@ -137,7 +102,7 @@ START_TEST(rounded_rows)
     const mlm__operand rounded = mlm__plain_rows((mlm__rows){.bf16 = x16}, K);
     mlm__linear_forward(&compute, weights, N, K, O, rounded, (mlm__rows){.bf16 = y16}, NULL, NULL);
     ck_assert_mem_eq(y16, expected, N * O * sizeof *expected);
-    real *both = random_numbers(N * O, 5);
+    real *both = test_numbers(N * O, 5);
     memset(y16, 0, N * O * sizeof *y16);
     mlm__linear_forward(&compute, weights, N, K, O, rounded, (mlm__rows){both, y16}, NULL, NULL);
     ck_assert_mem_eq(y16, expected, N * O * sizeof *expected);
@@ -150,7 +115,7 @@ START_TEST(rounded_rows)
     free(y16);
     free(expected);
     free(both);
-    compute_free(&compute);
+    test_compute_free(&compute);
 #endif
 }
 END_TEST
@@ -174,9 +139,9 @@ START_TEST(rounded_rows_backward)
     const mlm__products *products = mlm__products_get(true);
     if (!products->bf16)
         return;
-    mlm__compute compute = compute_make(products);
-    real *weight = random_numbers(O * K, 1), *dy = random_numbers(N * O, 3);
-    real *dx = random_numbers(N * K, 4);
+    mlm__compute compute = test_compute(products);
+    real *weight = test_numbers(O * K, 1), *dy = test_numbers(N * O, 3);
+    real *dx = test_numbers(N * K, 4);
     uint16_t *rounded = malloc(N * K * sizeof *rounded),
              *expected = malloc(N * K * sizeof *expected);
     ck_assert(rounded && expected);
@@ -194,7 +159,7 @@ START_TEST(rounded_rows_backward)
     free(dx);
     free(rounded);
     free(expected);
-    compute_free(&compute);
+    test_compute_free(&compute);
 #endif
 }
 END_TEST
