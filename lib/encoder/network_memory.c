@@ -169,7 +169,8 @@ static void take_all(
     network->compute.products_room_size = round_up(network->compute.products->room_size);
     network->compute.products_room =
         take(from, (size_t)mlm__threads(network->runtime), network->compute.products_room_size);
-    network->compute.packing_room = training ? take(from, packing_size(network, N), 1) : NULL;
+    network->compute.packing_room_size = training ? packing_size(network, N) : 0;
+    network->compute.packing_room = take(from, network->compute.packing_room_size, 1);
     network->sequence = take(from, N, sizeof(int32_t));
     network->place = take(from, N, sizeof(int32_t));
     network->embedding_norm = take_norm(from, N, H);

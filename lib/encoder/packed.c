@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "layers/packing.h"
+#include "layers/pack_operands.h"
 
 enum { FORWARD, BACKWARD, FORMS };
 
@@ -29,7 +29,7 @@ struct mlm__packed {
     atomic_int packer; /* the process of which a thread packs; 0: none does */
     form forms[FORMS];
     size_t count;
-    mlm__packing *packings; /* [count], the packer's */
+    mlm__pack_task *tasks; /* [count], the packer's */
     entry entries[];
 };
 
@@ -60,15 +60,16 @@ mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
     const mlm_encoder_config *config = &layout->config;
     const size_t L = (size_t)config->num_hidden_layers, H = (size_t)config->hidden_size;
     const size_t I = (size_t)config->intermediate_size, V = (size_t)config->vocab_size;
+    const size_t count = 4 * L + 2;
     *out = NULL;
     mlm__packed *packed =
-        mlm__alloc_zero(runtime, 1, sizeof *packed + (4 * L + 2) * sizeof *packed->entries);
+        mlm__alloc_zero(runtime, 1, sizeof *packed + count * sizeof *packed->entries);
     if (!packed)
         return MLM_ERR_MEMORY;
     packed->runtime = runtime;
     packed->products = products;
-    packed->packings = mlm__alloc(runtime, 4 * L + 2, sizeof *packed->packings);
-    if (!packed->packings) {
+    packed->tasks = mlm__alloc(runtime, count, sizeof *packed->tasks);
+    if (!packed->tasks) {
         mlm__packed_free(packed);
         return MLM_ERR_MEMORY;
     }
@@ -90,7 +91,7 @@ void mlm__packed_free(mlm__packed *packed)
         return;
     for (int which = FORWARD; which < FORMS; which++)
         mlm__free(packed->runtime, packed->forms[which].memory);
-    mlm__free(packed->runtime, packed->packings);
+    mlm__free(packed->runtime, packed->tasks);
     mlm__free(packed->runtime, packed);
 }
 
@@ -101,11 +102,11 @@ const mlm__products *mlm__packed_products(const mlm__packed *packed)
 
 /* ---- packing ---------------------------------------------------------------------------- */
 
-static mlm__packing packing_of(
+static mlm__pack_task task_of(
     const mlm__packed *packed, const entry *e, int which, const real *parameters)
 {
     const real *weight = parameters + e->at.weight;
-    return (mlm__packing){
+    return (mlm__pack_task){
         which == FORWARD ? mlm__transposed(weight, e->K) : mlm__plain(weight, e->K),
         rows_of(e, which), columns_of(e, which), packed->forms[which].memory + e->place[which]};
 }
@@ -127,9 +128,8 @@ static mlm_status pack_form(
     if (!f->memory)
         return MLM_ERR_MEMORY;
     for (size_t i = 0; i < packed->count; i++)
-        packed->packings[i] = packing_of(packed, &packed->entries[i], which, parameters);
-    mlm__pack(&(mlm__compute){.runtime = runtime, .products = packed->products}, packed->packings,
-        packed->count);
+        packed->tasks[i] = task_of(packed, &packed->entries[i], which, parameters);
+    mlm__pack_operands(runtime, packed->products, packed->tasks, packed->count);
     atomic_store(&f->version, version);
     return MLM_OK;
 }

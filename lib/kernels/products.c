@@ -62,8 +62,9 @@ static inline vector spread(const element *a)
 
 /* Sums over K_BLOCK numbers are made in registers and then added to C, so that rounding errors do
    not grow with k as those of one long sum; shorter ones would add to C more often than is noise.
-   What is packed of A and B for M_BLOCK rows and N_BLOCK columns, 208 and 256 KB, fits the core's
-   cache together; callers' tiles are no wider than N_BLOCK, or A is packed again. */
+   What is packed of A for M_BLOCK rows and of B for N_BLOCK columns, 208 and 256 KB, fits the core's
+   cache together, and A is packed again for the next N_BLOCK columns. A B that is packed already is
+   read a panel at a time, so all its columns share what is packed of A. */
 enum { K_ELEMENTS = 256, M_BLOCK = 192, N_BLOCK = 256 };
 enum { K_BLOCK = K_ELEMENTS * ELEMENT };
 
@@ -100,7 +101,7 @@ typedef struct left {
 #define UNROLLED _Pragma("GCC unroll 8")
 #endif
 
-/* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole has
+/* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole may have
    fewer columns than a panel. */
 static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, size_t columns,
     size_t k, left a, const element *b, float alpha, const float *bias, bool add, float *c,
@@ -159,12 +160,11 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
         memcpy(c + i * ldc, edge + i * PANEL, columns * sizeof *c);
 }
 
-static void tile_of(size_t rows, size_t columns, size_t k, left a, const element *b, float alpha,
+/* A tile at the edge of C, or one that is narrower than a panel. */
+static void edge_tile(size_t rows, size_t columns, size_t k, left a, const element *b, float alpha,
     const float *bias, bool add, float *c, size_t ldc)
 {
-    if (rows == ROWS && columns >= PANEL)
-        tile(ROWS, true, PANEL, k, a, b, alpha, bias, add, c, ldc);
-    else if (rows == 6)
+    if (rows == 6)
         tile(6, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else if (rows == 5)
         tile(5, false, columns, k, a, b, alpha, bias, add, c, ldc);
@@ -176,6 +176,22 @@ static void tile_of(size_t rows, size_t columns, size_t k, left a, const element
         tile(2, false, columns, k, a, b, alpha, bias, add, c, ldc);
     else
         tile(1, false, columns, k, a, b, alpha, bias, add, c, ldc);
+}
+
+/* m rows of C in the columns of one panel. */
+static void tiles_of_panel(size_t m, size_t columns, size_t k, left a, const element *b,
+    float alpha, const float *bias, bool add, float *c, size_t ldc)
+{
+    size_t i = 0;
+    if (columns == PANEL)
+        for (; i + ROWS <= m; i += ROWS) {
+            tile(ROWS, true, PANEL, k, a, b, alpha, bias, add, c + i * ldc, ldc);
+            a.data += ROWS * a.row_step;
+        }
+    for (; i < m; i += ROWS) {
+        edge_tile(least(ROWS, m - i), columns, k, a, b, alpha, bias, add, c + i * ldc, ldc);
+        a.data += ROWS * a.row_step;
+    }
 }
 
 /* ---- packing -------------------------------------------------------------------------- */
@@ -281,11 +297,12 @@ static inline void pack_rows(
             const elements joined = join_rows(from, row + j);
             memcpy(packed + j, &joined, sizeof joined);
         }
-        for (; j < width; j += LANES) {
-            const size_t wanted = columns > j ? least(columns - j, LANES) : 0;
-            const elements joined = join_rows_part(from, row + j, k - l, wanted);
+        for (; j < columns; j += LANES) {
+            const elements joined = join_rows_part(from, row + j, k - l, least(columns - j, LANES));
             memcpy(packed + j, &joined, sizeof joined);
         }
+        if (j < width)
+            memset(packed + j, 0, (width - j) * sizeof *packed);
     }
 }
 
@@ -404,15 +421,11 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
             }
             for (size_t m0 = 0; m0 < m; m0 += M_BLOCK) {
                 const size_t mb = least(M_BLOCK, m - m0);
-                left rows = pack_left(a, m0, mb, k0, kb, here->a);
+                const left rows = pack_left(a, m0, mb, k0, kb, here->a);
                 for (size_t j = 0; j < nb; j += PANEL)
-                    for (size_t i = 0; i < mb; i += ROWS) {
-                        left of_tile = rows;
-                        of_tile.data += i * rows.row_step;
-                        tile_of(least(ROWS, mb - i), least(PANEL, nb - j), units(kb, ELEMENT),
-                            of_tile, panels + j / PANEL * panel_size, alpha, bias ? bias + j : NULL,
-                            add || k0 > 0, c + (m0 + i) * ldc + n0 + j, ldc);
-                    }
+                    tiles_of_panel(mb, least(PANEL, nb - j), units(kb, ELEMENT), rows,
+                        panels + j / PANEL * panel_size, alpha, bias ? bias + j : NULL,
+                        add || k0 > 0, c + m0 * ldc + n0 + j, ldc);
             }
         }
 }

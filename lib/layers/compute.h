@@ -23,8 +23,9 @@ typedef struct mlm__compute {
     size_t scratch_size;
     char *products_room; /* products_room_size bytes for each thread */
     size_t products_room_size;
-    char *
-        packing_room; /* of all threads: what mlm__pack makes for a layer's backward; may be NULL */
+    /* Of all threads together: right operands that a layer's backward packs (pack_operands.h). */
+    char *packing_room;
+    size_t packing_room_size;
 } mlm__compute;
 
 static inline real *mlm__scratch_of(const mlm__compute *compute, int32_t thread)

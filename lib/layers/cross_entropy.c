@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "layers/linear.h"
-#include "layers/packing.h"
+#include "layers/pack_operands.h"
 
 /* Groups are fixed, not one a thread, so that the order of the sum over them is. */
 enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
@@ -172,11 +172,12 @@ typedef struct backward_work {
     const mlm__cross_entropy *layer;
     real scale;
     real *parts, *dz;
-    mlm__operand z; /* packed */
+    mlm__operand z; /* packed where products pack */
     mlm__weight_gradients decoder;
 } backward_work;
 
-/* Exponentials of row m in one block to the gradients of its logits, which are added to sums. */
+/* Exponentials of row m in one block to the gradients of its logits, which are added to sums: in the
+   order of column_sums. */
 static void row_gradients(
     const backward_work *work, block at, size_t m, mlm__rows row, real *room, real *sums)
 {
@@ -245,12 +246,11 @@ static void sum_parts_piece(void *context, size_t piece, int32_t thread)
 void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_entropy *layer,
     double scale, real *parts, real *dz, mlm__weight_gradients decoder)
 {
+    mlm__pack_list list = {.count = 0};
     mlm__operand z = mlm__plain_rows(layer->z, layer->H);
-    if (decoder.weight && compute->packing_room &&
-        compute->products->packed_size(layer->M, layer->H) > 0) {
-        mlm__pack(compute, &(mlm__packing){z, layer->M, layer->H, compute->packing_room}, 1);
-        z = mlm__packed_whole(compute->packing_room, layer->M);
-    }
+    if (decoder.weight)
+        z = mlm__pack_list_add(&list, compute, z, layer->M, layer->H);
+    mlm__pack_operands(compute->runtime, compute->products, list.tasks, list.count);
     backward_work work = {compute, layer, (real)scale, parts, dz, z, decoder};
     mlm__compute_pieces(compute, 2 * product_size(layer->M, layer->H, layer->cut.V),
         layer->cut.groups, group_backward_piece, &work);

@@ -41,7 +41,8 @@ void mlm__cross_entropy_forward(
 
 /* After forward with exponentials, which become dlogits = scale (p - 1 at the label):
    dz = dlogits E   dE += dlogits^T z   dbias += sum of dlogits over rows; dE NULL: not wanted
-     dz [M,H]   parts [groups,M,H]: each group's share of dz, summed in order */
+     dz [M,H]   parts [groups,M,H]: each group's share of dz, summed in order
+   The packing room holds z: mlm__products.packed_size(M, H). */
 void mlm__cross_entropy_backward(const mlm__compute *compute, const mlm__cross_entropy *layer,
     double scale, real *parts, real *dz, mlm__weight_gradients decoder);
 

@@ -3,15 +3,13 @@
 #include <assert.h>
 #include <string.h>
 
-#include "layers/packing.h"
+#include "layers/pack_operands.h"
 
 enum { NORM_COLUMNS = 64 };
 
 /* Of a tile of a weight's gradient: its rows of dy are packed for it alone, so that a wide one packs
    them less often; small weights need several tiles for several threads. */
 enum { TILE_ROWS = 128, TILE_COLUMNS = 256, TILE_COLUMNS_LARGE = 512, LARGE_WEIGHT = 512 * 512 };
-
-enum { LINEARS_MOST = 6 };
 
 size_t mlm__parameter_gradients_scratch(void)
 {
@@ -21,7 +19,7 @@ size_t mlm__parameter_gradients_scratch(void)
 typedef struct gradients_work {
     const mlm__compute *compute;
     const mlm__linear_gradient *linears;
-    mlm__operand x[LINEARS_MOST]; /* of the linears, packed */
+    mlm__operand x[MLM__LINEARS_MOST]; /* of the linears, packed where products pack */
     size_t linear_count;
     const mlm__norm_gradient *norms;
 } gradients_work;
@@ -40,7 +38,7 @@ static size_t tile_count(const mlm__linear_gradient *linear)
            mlm__tiles_along(linear->K, tile_columns(linear));
 }
 
-/* sums[o] += sum over rows of dy. */
+/* sums[o] += sum over rows of dy, in the order of column_sums. */
 static void add_bias_gradient(
     const mlm__compute *compute, mlm__operand dy, size_t N, size_t O, real *room, real *sums)
 {
@@ -100,39 +98,29 @@ static void gradients_piece(void *context, size_t piece, int32_t thread)
     norm_columns(work->compute->kernels, norm, piece);
 }
 
-static bool is_same(mlm__operand a, mlm__operand b)
+static bool is_same(const mlm__linear_gradient *a, const mlm__linear_gradient *b)
 {
-    return a.numbers == b.numbers && a.bf16 == b.bf16;
+    return a->x.numbers == b->x.numbers && a->x.bf16 == b->x.bf16 && a->x.stride == b->x.stride &&
+           a->x.transposed == b->x.transposed && a->N == b->N && a->K == b->K;
 }
 
-/* Every x once; linears of the same x follow each other. */
 static void pack_all(gradients_work *work)
 {
-    mlm__packing packings[LINEARS_MOST];
-    size_t count = 0;
-    char *to = work->compute->packing_room;
-    assert(work->linear_count <= LINEARS_MOST);
+    const mlm__compute *compute = work->compute;
+    mlm__pack_list list = {.count = 0};
     for (size_t i = 0; i < work->linear_count; i++) {
         const mlm__linear_gradient *linear = &work->linears[i];
-        work->x[i] = linear->x;
-        const size_t size = work->compute->products->packed_size(linear->N, linear->K);
-        if (!to || size == 0)
-            continue;
-        if (i > 0 && is_same(linear->x, linear[-1].x)) {
-            work->x[i] = work->x[i - 1];
-            continue;
-        }
-        packings[count++] = (mlm__packing){linear->x, linear->N, linear->K, to};
-        work->x[i] = mlm__packed_whole(to, linear->N);
-        to += size;
+        work->x[i] = i > 0 && is_same(linear, &work->linears[i - 1])
+                         ? work->x[i - 1]
+                         : mlm__pack_list_add(&list, compute, linear->x, linear->N, linear->K);
     }
-    if (count > 0)
-        mlm__pack(work->compute, packings, count);
+    mlm__pack_operands(compute->runtime, compute->products, list.tasks, list.count);
 }
 
 void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gradient *linears,
     size_t linear_count, const mlm__norm_gradient *norms, size_t norm_count)
 {
+    assert(linear_count <= MLM__LINEARS_MOST);
     gradients_work work = {
         .compute = compute, .linears = linears, .linear_count = linear_count, .norms = norms};
     size_t pieces = 0;

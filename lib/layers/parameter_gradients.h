@@ -27,8 +27,13 @@ typedef struct mlm__norm_gradient {
 /* Numbers of scratch a thread needs. */
 size_t mlm__parameter_gradients_scratch(void);
 
+/* Those of a layer: query, key, value, attention output, intermediate, output. */
+enum { MLM__LINEARS_MOST = 6 };
+
 /* All of a layer at once, so that there is work for every thread. A piece owns a tile of a weight,
-   or columns of a norm, and sums over all rows in order. */
+   or columns of a norm, and sums over all rows in order. At most MLM__LINEARS_MOST linears; those of
+   the same x, one after the other, share what is packed of it. The packing room holds every other
+   x: mlm__products.packed_size(N, K). */
 void mlm__parameter_gradients(const mlm__compute *compute, const mlm__linear_gradient *linears,
     size_t linear_count, const mlm__norm_gradient *norms, size_t norm_count);
 

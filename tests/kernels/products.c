@@ -20,7 +20,7 @@
 /* m, n, k: a tile, less, more, several blocks of each dimension. */
 static const size_t shapes[][3] = {{1, 1, 1}, {2, 3, 1}, {7, 5, 9}, {6, 64, 2}, {17, 33, 65},
     {128, 31, 12}, {1, 130, 64}, {129, 1, 70}, {64, 64, 300}, {200, 70, 33}, {5, 600, 257},
-    {13, 16, 513}, {13, 130, 1100}, {9, 130, 1031}, {200, 300, 30}};
+    {13, 16, 513}, {13, 130, 1100}, {9, 130, 1031}, {200, 300, 30}, {13, 300, 1030}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], PADDING = 3, VARIANTS = 4, PACKED_ROWS = 100 };
 
 static float *random_matrix(size_t rows, size_t stride, uint32_t site)
