@@ -1,5 +1,7 @@
 #include "encoder/chunks.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 bool mlm__chunks_next(
@@ -42,13 +44,51 @@ mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int
     return mlm__model_pack(encoder->model, encoder->runtime, training != 0);
 }
 
+static float *hidden_room(mlm_encoder *encoder, const mlm__chunk *chunk)
+{
+    const size_t H = (size_t)encoder->model->layout->config.hidden_size;
+    return mlm__scratch_get(
+        encoder->runtime, &encoder->hidden, (size_t)chunk->N * H, sizeof(float));
+}
+
 mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden)
 {
-    const mlm_encoder_config *config = &encoder->model->layout->config;
-    *hidden = mlm__scratch_get(encoder->runtime, &encoder->hidden,
-        (size_t)chunk->N * (size_t)config->hidden_size, sizeof **hidden);
+    const int32_t L = encoder->model->layout->config.num_hidden_layers;
+    *hidden = hidden_room(encoder, chunk);
     if (!*hidden)
         return MLM_ERR_MEMORY;
-    return mlm__network_forward(
-        encoder->network, encoder->model->parameters, chunk, config->num_hidden_layers, *hidden);
+    return mlm__network_forward(encoder->network, encoder->model->parameters, chunk, L, *hidden);
+}
+
+mlm_status mlm__chunks_numbers(mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **numbers)
+{
+    const size_t N = (size_t)chunk->N;
+    *numbers = mlm__scratch_get(encoder->runtime, &encoder->numbers, N, sizeof **numbers);
+    if (!*numbers)
+        return MLM_ERR_MEMORY;
+    memset(*numbers, 0, N * sizeof **numbers);
+    return MLM_OK;
+}
+
+void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *numbers)
+{
+    for (int32_t b = 0; b < chunk->B; b++)
+        numbers[chunk->offsets[b] - chunk->offsets[0]] = 1;
+}
+
+mlm_status mlm__chunks_forward_used(
+    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *numbers, float **hidden)
+{
+    const size_t N = (size_t)chunk->N;
+    int32_t *rows = mlm__scratch_get(encoder->runtime, &encoder->used, N, sizeof *rows);
+    float *room = hidden_room(encoder, chunk);
+    *hidden = NULL;
+    if (!rows || !room)
+        return MLM_ERR_MEMORY;
+    const size_t U = mlm__number_used(N, numbers, rows);
+    if (U == 0)
+        return MLM_OK;
+    *hidden = room;
+    return mlm__network_forward_used(
+        encoder->network, encoder->model->parameters, chunk, rows, U, room);
 }

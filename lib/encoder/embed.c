@@ -9,7 +9,7 @@
 
 typedef struct pooling_work {
     const mlm__chunk *chunk;
-    const float *hidden; /* [N,H], or [B,H] from the pooler */
+    const float *hidden; /* [N,H]; NULL: embeddings are there already */
     float *embeddings;   /* [B,H] */
     int32_t pooling, normalize;
     size_t H;
@@ -59,23 +59,37 @@ static void pool_sequence(void *context, size_t b, int32_t thread)
     const pooling_work *work = context;
     const int32_t *offsets = work->chunk->offsets;
     size_t H = work->H, T = (size_t)(offsets[b + 1] - offsets[b]);
-    const float *x = work->hidden + (size_t)(offsets[b] - offsets[0]) * H;
+    const size_t first = (size_t)(offsets[b] - offsets[0]) * H;
     float *y = work->embeddings + b * H;
     switch (work->pooling) {
     case MLM_POOL_MEAN:
-        pool_mean(x, T, H, y);
+        pool_mean(work->hidden + first, T, H, y);
         break;
     case MLM_POOL_MAX:
-        pool_max(x, T, H, y);
+        pool_max(work->hidden + first, T, H, y);
         break;
-    case MLM_POOL_CLS:
-        memcpy(y, x, H * sizeof *y);
-        break;
-    default: /* MLM_POOL_BERT: the network has written y */
+    default: /* of the first token alone */
         break;
     }
     if (work->normalize)
         unit_length(y, H);
+}
+
+/* Of the first tokens' states [B,H], MLM_POOL_CLS or MLM_POOL_BERT. */
+static mlm_status embed_firsts(
+    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t pooling, float *embeddings)
+{
+    const size_t H = (size_t)encoder->model->layout->config.hidden_size;
+    int32_t *numbers;
+    float *hidden;
+    MLM__TRY(mlm__chunks_numbers(encoder, chunk, &numbers));
+    mlm__chunks_use_firsts(chunk, numbers);
+    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, numbers, &hidden));
+    if (pooling == MLM_POOL_BERT)
+        return mlm__network_pooled(
+            encoder->network, encoder->model->parameters, chunk, hidden, numbers, embeddings);
+    memcpy(embeddings, hidden, (size_t)chunk->B * H * sizeof *embeddings);
+    return MLM_OK;
 }
 
 static mlm_status embed(mlm_encoder *encoder, const mlm_batch *batch, int32_t pooling,
@@ -85,11 +99,11 @@ static mlm_status embed(mlm_encoder *encoder, const mlm_batch *batch, int32_t po
     MLM__TRY(mlm__chunks_reserve(encoder, batch, 0));
     mlm__chunk chunk;
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
-        float *hidden, *out = embeddings + (size_t)(b - chunk.B) * H;
-        MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
-        if (pooling == MLM_POOL_BERT)
-            MLM__TRY(mlm__network_pooled(
-                encoder->network, encoder->model->parameters, &chunk, hidden, out));
+        float *hidden = NULL, *out = embeddings + (size_t)(b - chunk.B) * H;
+        if (pooling == MLM_POOL_MEAN || pooling == MLM_POOL_MAX)
+            MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
+        else
+            MLM__TRY(embed_firsts(encoder, &chunk, pooling, out));
         pooling_work work = {&chunk, hidden, out, pooling, normalize, H};
         mlm__parallel(encoder->runtime, (size_t)chunk.B, pool_sequence, &work);
     }

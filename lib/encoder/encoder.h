@@ -18,7 +18,7 @@ struct mlm_encoder {
     mlm_runtime *runtime;
     mlm__model *model;     /* shared by the handles of mlm_encoder_share */
     mlm__network *network; /* workspace of this handle alone */
-    mlm__scratch hidden, pooled, rows, labels, losses, correct, logits;
+    mlm__scratch hidden, pooled, numbers, used, rows, labels, losses, correct, logits;
 };
 
 /* A handle on a model, whose reference it takes over, whatever comes. products: how a model without
@@ -36,9 +36,9 @@ mlm_status mlm__encoder_read_batch(
 
 /* Forward and backward of a batch that was read by mlm__encoder_read_batch, chunk by chunk: adds
    loss_scale d(sum of the masked losses) + sentence_scale d(sum of the sentence losses) to
-   gradients (laid out as the parameters, without what is frozen), and counts and losses to *sums. After an error gradients
-   and sums are of no use; parameters are never touched. Call it between mlm__fp_enter and
-   mlm__fp_leave. */
+   gradients (laid out as the parameters, without what is frozen), and counts and losses to *sums.
+   After an error gradients and sums are of no use; parameters are never touched. Call it between
+   mlm__fp_enter and mlm__fp_leave. */
 mlm_status mlm__encoder_train(mlm_encoder *encoder, const mlm_batch *batch,
     const mlm__dropout *dropout, double loss_scale, double sentence_scale,
     const mlm__frozen *frozen, float *gradients, mlm__sums *sums);

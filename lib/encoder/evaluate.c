@@ -16,12 +16,26 @@ void mlm_metrics_init(mlm_metrics *metrics, size_t size)
 /* The labelled tokens of a chunk. */
 typedef struct labelled {
     size_t M;
-    int32_t *rows, *labels; /* [M] */
+    int32_t *rows, *labels; /* [M] rows of hidden states */
     double *losses;         /* [M] -log p(label) */
     uint8_t *correct;       /* [M] */
 } labelled;
 
-static mlm_status find_labelled(mlm_encoder *encoder, const mlm__chunk *chunk, labelled *out)
+/* What the heads use: labelled tokens, and with sentence labels the first of each sequence. hidden
+   NULL: nothing. */
+static mlm_status forward(mlm_encoder *encoder, const mlm__chunk *chunk,
+    const int32_t *sentence_labels, int32_t **numbers, float **hidden)
+{
+    MLM__TRY(mlm__chunks_numbers(encoder, chunk, numbers));
+    for (int32_t n = 0; n < chunk->N; n++)
+        (*numbers)[n] = chunk->labels[n] >= 0;
+    if (sentence_labels)
+        mlm__chunks_use_firsts(chunk, *numbers);
+    return mlm__chunks_forward_used(encoder, chunk, *numbers, hidden);
+}
+
+static mlm_status find_labelled(
+    mlm_encoder *encoder, const mlm__chunk *chunk, const int32_t *numbers, labelled *out)
 {
     size_t M = 0;
     for (int32_t n = 0; n < chunk->N; n++)
@@ -36,15 +50,17 @@ static mlm_status find_labelled(mlm_encoder *encoder, const mlm__chunk *chunk, l
     out->M = 0;
     for (int32_t n = 0; n < chunk->N; n++)
         if (chunk->labels[n] >= 0) {
-            out->rows[out->M] = n;
+            out->rows[out->M] = numbers[n];
             out->labels[out->M++] = chunk->labels[n];
         }
     return MLM_OK;
 }
 
 /* The losses of a chunk's labels, in their order. */
-static mlm_status label_losses(mlm_encoder *encoder, const float *hidden, const labelled *tokens)
+static mlm_status label_losses(mlm_encoder *encoder, const mlm__chunk *chunk, const float *hidden,
+    const int32_t *numbers, labelled *tokens)
 {
+    MLM__TRY(find_labelled(encoder, chunk, numbers, tokens));
     if (!tokens->M)
         return MLM_OK;
     return mlm__network_losses(encoder->network, encoder->model->parameters, hidden, tokens->rows,
@@ -57,12 +73,10 @@ static mlm_status losses_of_batch(mlm_encoder *encoder, const mlm_batch *batch, 
     mlm__chunk chunk;
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
         labelled tokens;
+        int32_t *numbers;
         float *hidden;
-        MLM__TRY(find_labelled(encoder, &chunk, &tokens));
-        if (!tokens.M)
-            continue;
-        MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
-        MLM__TRY(label_losses(encoder, hidden, &tokens));
+        MLM__TRY(forward(encoder, &chunk, NULL, &numbers, &hidden));
+        MLM__TRY(label_losses(encoder, &chunk, hidden, numbers, &tokens));
         for (size_t m = 0; m < tokens.M; m++)
             *losses++ = (float)tokens.losses[m];
     }
@@ -93,8 +107,8 @@ mlm_status mlm_encoder_losses(mlm_encoder *encoder, const mlm_batch *batch, floa
 }
 
 /* The sentence losses of a chunk, added to *sums. */
-static mlm_status sentence_losses(
-    mlm_encoder *encoder, const mlm__chunk *chunk, const float *hidden, mlm__sums *sums)
+static mlm_status sentence_losses(mlm_encoder *encoder, const mlm__chunk *chunk,
+    const float *hidden, const int32_t *numbers, mlm__sums *sums)
 {
     size_t B = (size_t)chunk->B, H = (size_t)encoder->model->layout->config.hidden_size;
     mlm_runtime *runtime = encoder->runtime;
@@ -105,7 +119,7 @@ static mlm_status sentence_losses(
     if (!pooled || !logits || !losses || !correct)
         return MLM_ERR_MEMORY;
     const float *parameters = encoder->model->parameters;
-    MLM__TRY(mlm__network_pooled(encoder->network, parameters, chunk, hidden, pooled));
+    MLM__TRY(mlm__network_pooled(encoder->network, parameters, chunk, hidden, numbers, pooled));
     MLM__TRY(mlm__network_sentence_logits(encoder->network, parameters, pooled, chunk->B, logits));
     mlm__sentence_loss(B, chunk->sentence_labels, 1, logits, losses, correct);
     for (size_t b = 0; b < B; b++) {
@@ -119,20 +133,18 @@ static mlm_status sentence_losses(
 static mlm_status evaluate_chunk(mlm_encoder *encoder, const mlm__chunk *chunk, mlm__sums *sums)
 {
     labelled tokens;
-    MLM__TRY(find_labelled(encoder, chunk, &tokens));
+    int32_t *numbers;
+    float *hidden;
+    MLM__TRY(forward(encoder, chunk, chunk->sentence_labels, &numbers, &hidden));
+    MLM__TRY(label_losses(encoder, chunk, hidden, numbers, &tokens));
     sums->sequences += chunk->B;
     sums->tokens += chunk->N;
     sums->labels += (int64_t)tokens.M;
-    if (!tokens.M && !chunk->sentence_labels)
-        return MLM_OK;
-    float *hidden;
-    MLM__TRY(mlm__chunks_forward(encoder, chunk, &hidden));
-    MLM__TRY(label_losses(encoder, hidden, &tokens));
     for (size_t m = 0; m < tokens.M; m++) {
         sums->loss += tokens.losses[m];
         sums->correct += tokens.correct[m];
     }
-    return chunk->sentence_labels ? sentence_losses(encoder, chunk, hidden, sums) : MLM_OK;
+    return chunk->sentence_labels ? sentence_losses(encoder, chunk, hidden, numbers, sums) : MLM_OK;
 }
 
 static mlm_status evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm__sums *sums)

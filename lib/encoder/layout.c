@@ -71,7 +71,7 @@ static mlm__affine norm(builder *b, int64_t H, const char *prefix)
     return at;
 }
 
-/* Three tensors to the reader of a file, one [3H,H] to the matrix product. */
+/* Three tensors to the reader of a file; keys and values are one [2H,H] to the matrix product. */
 static mlm__affine query_key_value(builder *b, int64_t H, const char *prefix)
 {
     static const char *const weight[3] = {"query.weight", "key.weight", "value.weight"};
@@ -99,7 +99,8 @@ static mlm__layer_layout encoder_layer(builder *b, int32_t l)
     const int64_t H = b->layout->config.hidden_size, I = b->layout->config.intermediate_size;
     char name[80];
     mlm__layer_layout at;
-    at.qkv = query_key_value(b, H, layer_name(name, l, "attention.self."));
+    at.query = query_key_value(b, H, layer_name(name, l, "attention.self."));
+    at.key_value = (mlm__affine){at.query.weight + (size_t)(H * H), at.query.bias + (size_t)H};
     at.attention_output = dense(b, H, H, layer_name(name, l, "attention.output.dense"));
     at.attention_norm = norm(b, H, layer_name(name, l, "attention.output.LayerNorm"));
     at.intermediate = dense(b, I, H, layer_name(name, l, "intermediate.dense"));
@@ -169,12 +170,12 @@ mlm__frozen mlm__layout_freeze(const mlm__layout *layout, bool embeddings, int32
 {
     const int32_t L = layout->config.num_hidden_layers;
     assert(layers >= 0 && layers <= L);
-    const size_t first = layout->layers[0].qkv.weight;
+    const size_t first = layout->layers[0].query.weight;
     return (mlm__frozen){
         .embeddings = embeddings,
         .layers = layers,
         .begin = embeddings ? 0 : first,
-        .end = layers < L ? layout->layers[layers].qkv.weight : layout->layers_end,
+        .end = layers < L ? layout->layers[layers].query.weight : layout->layers_end,
     };
 }
 

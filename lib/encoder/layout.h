@@ -24,7 +24,9 @@ typedef struct mlm__affine {
 } mlm__affine;
 
 typedef struct mlm__layer_layout {
-    mlm__affine qkv; /* query, key and value one after the other: weight [3H,H], bias [3H] */
+    /* query: weight [H,H], bias [H]; key and value one behind the other, and behind query: [2H,H],
+       [2H]. */
+    mlm__affine query, key_value;
     mlm__affine attention_output, attention_norm;
     mlm__affine intermediate, output, output_norm;
 } mlm__layer_layout;

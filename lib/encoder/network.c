@@ -32,7 +32,7 @@ void mlm__network_end(const mlm__network *network)
 
 /* ---- arguments of the layers ------------------------------------------------------- */
 
-mlm__droppers mlm__network_place(
+mlm__layer_tokens mlm__network_place(
     mlm__network *network, const mlm__chunk *chunk, const mlm__dropout *dropout)
 {
     assert(chunk->N <= network->N && chunk->B <= network->B);
@@ -45,20 +45,56 @@ mlm__droppers mlm__network_place(
             network->place[first + t] = t;
         }
     }
-    mlm__dropper none = {
+    const mlm__dropper none = {
         .position = chunk->position, .sequence = network->sequence, .place = network->place};
-    mlm__droppers droppers = {none, none};
+    mlm__layer_tokens all = {.U = (size_t)chunk->N,
+        .offsets = chunk->offsets,
+        .hidden_dropper = none,
+        .attention_dropper = none};
     if (dropout) {
-        droppers.hidden.key = droppers.attention.key =
+        all.hidden_dropper.key = all.attention_dropper.key =
             mlm__random_key_make(dropout->seed, MLM__RANDOM_DROPOUT, dropout->step);
-        mlm__dropper_set(&droppers.hidden, dropout->hidden);
-        mlm__dropper_set(&droppers.attention, dropout->attention);
+        mlm__dropper_set(&all.hidden_dropper, dropout->hidden);
+        mlm__dropper_set(&all.attention_dropper, dropout->attention);
     }
-    return droppers;
+    return all;
+}
+
+size_t mlm__number_used(size_t N, int32_t *numbers, int32_t *rows)
+{
+    size_t U = 0;
+    for (size_t i = 0; i < N; i++)
+        if (numbers[i]) {
+            rows[U] = (int32_t)i;
+            numbers[i] = (int32_t)U++;
+        }
+    return U;
+}
+
+mlm__layer_tokens mlm__network_used(mlm__network *network, const mlm__chunk *chunk,
+    const mlm__layer_tokens *all, const int32_t *rows, size_t U)
+{
+    const mlm__used_room *room = &network->used;
+    assert(U > 0 && U <= all->U);
+    if (U == all->U)
+        return *all;
+    int32_t b = 0;
+    for (size_t u = 0; u < U; u++) {
+        room->sequence[u] = network->sequence[rows[u]];
+        room->place[u] = network->place[rows[u]];
+        for (; b <= room->sequence[u]; b++)
+            room->offsets[b] = (int32_t)u;
+    }
+    for (; b <= chunk->B; b++)
+        room->offsets[b] = (int32_t)U;
+    mlm__layer_tokens used = {U, rows, room->offsets, all->hidden_dropper, all->attention_dropper};
+    used.hidden_dropper.sequence = used.attention_dropper.sequence = room->sequence;
+    used.hidden_dropper.place = used.attention_dropper.place = room->place;
+    return used;
 }
 
 mlm__embedding mlm__network_embedding(const mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const mlm__droppers *droppers)
+    const mlm__chunk *chunk, const mlm__layer_tokens *all)
 {
     const mlm__layout *layout = network->layout;
     const mlm_encoder_config *config = &layout->config;
@@ -67,7 +103,7 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
         .types = (size_t)config->type_vocab_size,
         .pad_token_id = config->pad_token_id,
         .eps = config->layer_norm_eps,
-        .dropper = &droppers->hidden,
+        .dropper = &all->hidden_dropper,
         .input_ids = chunk->input_ids,
         .token_type_ids = chunk->token_type_ids,
         .place = network->place,
@@ -79,44 +115,49 @@ mlm__embedding mlm__network_embedding(const mlm__network *network, const real *p
 }
 
 mlm__attention mlm__network_attention(const mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    mlm__rows x)
+    const mlm__chunk *chunk, const mlm__layer_tokens *tokens, size_t l, const mlm__layer_room *room,
+    mlm__rows x, mlm__rows query_x)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
     const size_t A = (size_t)config->num_attention_heads;
     return (mlm__attention){.B = (size_t)chunk->B,
         .N = (size_t)chunk->N,
+        .U = tokens->U,
         .H = (size_t)config->hidden_size,
         .A = A,
         .eps = config->layer_norm_eps,
         .offsets = chunk->offsets,
-        .probability_dropper = &droppers->attention,
+        .query_offsets = tokens->offsets,
+        .query_rows = tokens->rows,
+        .probability_dropper = &tokens->attention_dropper,
         .head_site = mlm__site_heads(l, A),
-        .output_dropper = &droppers->hidden,
+        .output_dropper = &tokens->hidden_dropper,
         .output_site = mlm__site_attention_output(l, A),
-        .qkv = mlm__packed_weights(network->packed, parameters, at->qkv),
+        .query = mlm__packed_weights(network->packed, parameters, at->query),
+        .key_value = mlm__packed_weights(network->packed, parameters, at->key_value),
         .output = mlm__packed_weights(network->packed, parameters, at->attention_output),
         .norm = mlm__packed_weights(network->packed, parameters, at->attention_norm),
         .x = x,
-        .projected = room->projected,
+        .query_x = query_x,
+        .queries = room->queries,
+        .keys_values = room->keys_values,
         .softmax = room->softmax,
         .context = room->context,
         .kept = room->attention_norm};
 }
 
 mlm__feed_forward mlm__network_feed_forward(const mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const mlm__droppers *droppers, size_t l, const mlm__layer_room *room,
-    mlm__rows x)
+    const mlm__layer_tokens *tokens, size_t l, const mlm__layer_room *room, mlm__rows x)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__layer_layout *at = &network->layout->layers[l];
-    return (mlm__feed_forward){.N = (size_t)chunk->N,
+    return (mlm__feed_forward){.N = tokens->U,
         .H = (size_t)config->hidden_size,
         .I = (size_t)config->intermediate_size,
         .act = config->hidden_act,
         .eps = config->layer_norm_eps,
-        .dropper = &droppers->hidden,
+        .dropper = &tokens->hidden_dropper,
         .site = mlm__site_feed_forward(l, (size_t)config->num_attention_heads),
         .intermediate = mlm__packed_weights(network->packed, parameters, at->intermediate),
         .output = mlm__packed_weights(network->packed, parameters, at->output),
@@ -160,38 +201,58 @@ mlm__cross_entropy mlm__network_cross_entropy(
         .label_leads = head->label_leads};
 }
 
-mlm__sentence_head mlm__network_sentence_head(
-    const mlm__network *network, const real *parameters, size_t B, const int32_t *offsets)
+mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
+    size_t B, const int32_t *offsets, const int32_t *numbers)
 {
     const mlm__layout *layout = network->layout;
     return (mlm__sentence_head){.B = B,
         .H = (size_t)layout->config.hidden_size,
         .offsets = offsets,
+        .numbers = numbers,
         .pooler = mlm__packed_weights(network->packed, parameters, layout->pooler),
         .classifier = mlm__packed_weights(network->packed, parameters, layout->sentence)};
 }
 
 /* ---- inference ---------------------------------------------------------------------- */
 
-mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, int32_t layer, real *hidden)
+/* `layer` layers, the last of them for the tokens of `last`. Each writes its states over those that
+   it reads. */
+static void forward(mlm__network *network, const real *parameters, const mlm__chunk *chunk,
+    const mlm__layer_tokens *all, const mlm__layer_tokens *last, int32_t layer, real *hidden)
 {
     const mlm__compute *compute = &network->compute;
-    const mlm__droppers none = mlm__network_place(network, chunk, NULL);
     const mlm__layer_room *room = &network->layers[0];
-    mlm__network_begin(network);
-    const mlm__embedding embedding = mlm__network_embedding(network, parameters, chunk, &none);
     const mlm__rows states = {hidden, network->hidden};
+    const mlm__embedding embedding = mlm__network_embedding(network, parameters, chunk, all);
+    mlm__network_begin(network);
     mlm__embedding_forward(compute, &embedding, states);
     for (size_t l = 0; l < (size_t)layer; l++) {
+        const mlm__layer_tokens *tokens = l + 1 < (size_t)layer ? all : last;
         const mlm__attention attention =
-            mlm__network_attention(network, parameters, chunk, &none, l, room, states);
+            mlm__network_attention(network, parameters, chunk, tokens, l, room, states, states);
         mlm__attention_forward(compute, &attention, room->middle);
         const mlm__feed_forward feed_forward =
-            mlm__network_feed_forward(network, parameters, chunk, &none, l, room, room->middle);
+            mlm__network_feed_forward(network, parameters, tokens, l, room, room->middle);
         mlm__feed_forward_forward(compute, &feed_forward, states);
     }
     mlm__network_end(network);
+}
+
+mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, int32_t layer, real *hidden)
+{
+    const mlm__layer_tokens all = mlm__network_place(network, chunk, NULL);
+    forward(network, parameters, chunk, &all, &all, layer, hidden);
+    return MLM_OK;
+}
+
+mlm_status mlm__network_forward_used(mlm__network *network, const real *parameters,
+    const mlm__chunk *chunk, const int32_t *rows, size_t U, real *hidden)
+{
+    const mlm__layer_tokens all = mlm__network_place(network, chunk, NULL);
+    const mlm__layer_tokens used = mlm__network_used(network, chunk, &all, rows, U);
+    const int32_t L = network->layout->config.num_hidden_layers;
+    forward(network, parameters, chunk, &all, &used, L, hidden);
     return MLM_OK;
 }
 
@@ -241,12 +302,12 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
 }
 
 mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const real *hidden, real *pooled)
+    const mlm__chunk *chunk, const real *hidden, const int32_t *numbers, real *pooled)
 {
     assert(network->layout->config.sentence_head && chunk->B <= network->B);
     mlm__network_begin(network);
     const mlm__sentence_head head =
-        mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets);
+        mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets, numbers);
     mlm__pooler_forward(&network->compute, &head, hidden, network->sentence.x, pooled);
     mlm__network_end(network);
     return MLM_OK;
@@ -258,7 +319,7 @@ mlm_status mlm__network_sentence_logits(
     assert(network->layout->config.sentence_head);
     mlm__network_begin(network);
     const mlm__sentence_head head =
-        mlm__network_sentence_head(network, parameters, (size_t)B, NULL);
+        mlm__network_sentence_head(network, parameters, (size_t)B, NULL, NULL);
     mlm__sentence_logits(&network->compute, &head, pooled, logits);
     mlm__network_end(network);
     return MLM_OK;

@@ -66,7 +66,8 @@ static mlm__layer_room take_layer(
     const mlm_encoder_config *config = &network->layout->config;
     const size_t H = (size_t)config->hidden_size;
     mlm__layer_room room;
-    room.projected = take_rows(from, network, N * 3 * H, false);
+    room.queries = take_rows(from, network, N * H, false);
+    room.keys_values = take_rows(from, network, N * 2 * H, false);
     room.context = take_rows(from, network, N * H, true);
     room.middle = take_states(from, network, N * H, states);
     room.up = take_real(from, N * (size_t)config->intermediate_size);
@@ -117,6 +118,22 @@ static void take_sentence(arena *from, mlm__network *network, size_t B)
     sentence->correct = take(from, B, 1);
 }
 
+static void take_used(
+    arena *from, mlm__network *network, size_t N, size_t B, real *states, bool training)
+{
+    const size_t H = (size_t)network->layout->config.hidden_size;
+    mlm__used_room *used = &network->used;
+    used->sequence = take(from, N, sizeof(int32_t));
+    used->place = take(from, N, sizeof(int32_t));
+    used->offsets = take(from, B + 1, sizeof(int32_t));
+    if (training) {
+        used->rows = take(from, N, sizeof(int32_t));
+        used->numbers = take(from, N, sizeof(int32_t));
+        used->x = take_states(from, network, N * H, states);
+        used->dx = take_real(from, N * H);
+    }
+}
+
 static void take_backward(arena *from, mlm__network *network, size_t N)
 {
     const size_t H = (size_t)network->layout->config.hidden_size;
@@ -128,7 +145,8 @@ static void take_backward(arena *from, mlm__network *network, size_t N)
     room->dcontext = take_real(from, N * H);
     room->attention_dproj = take_rows(from, network, N * H, false);
     room->output_dproj = take_rows(from, network, N * H, false);
-    room->dprojected = take_rows(from, network, N * 3 * H, false);
+    room->dqueries = take_rows(from, network, N * H, false);
+    room->dkeys_values = take_rows(from, network, N * 2 * H, false);
     room->dup = take_rows(from, network, N * I, false);
 }
 
@@ -154,7 +172,7 @@ static size_t packing_size(const mlm__network *network, size_t N)
 {
     const mlm_encoder_config *config = &network->layout->config;
     const mlm__products *products = network->compute.products;
-    return 3 * products->packed_size(N, (size_t)config->hidden_size) +
+    return 4 * products->packed_size(N, (size_t)config->hidden_size) +
            products->packed_size(N, (size_t)config->intermediate_size);
 }
 
@@ -183,6 +201,7 @@ static void take_all(
         states = take_real(from, N * H);
     for (int32_t l = 0; l < (training ? config->num_hidden_layers : 1); l++)
         network->layers[l] = take_layer(from, network, N, states, training);
+    take_used(from, network, N, B, states, training);
     take_head(from, network, N, training);
     if (config->sentence_head)
         take_sentence(from, network, B);

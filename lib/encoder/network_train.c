@@ -13,7 +13,7 @@ typedef struct step {
     const real *parameters;
     const mlm__frozen *frozen;
     real *gradients;
-    mlm__droppers droppers;
+    mlm__layer_tokens all, used; /* tokens of every layer but the last; of the last */
     double loss_scale, sentence_scale;
     mlm__sums *sums;
 } step;
@@ -35,24 +35,34 @@ static mlm__rows layer_input(const mlm__network *network, size_t l)
     return l == 0 ? network->embedded : network->layers[l - 1].out;
 }
 
+static const mlm__layer_tokens *tokens_of(const step *s, size_t l)
+{
+    const size_t L = (size_t)s->network->layout->config.num_hidden_layers;
+    return l + 1 < L ? &s->all : &s->used;
+}
+
 static mlm__attention attention_of(const step *s, size_t l)
 {
-    return mlm__network_attention(s->network, s->parameters, s->chunk, &s->droppers, l,
-        &s->network->layers[l], layer_input(s->network, l));
+    const mlm__network *network = s->network;
+    const mlm__layer_tokens *tokens = tokens_of(s, l);
+    const mlm__rows x = layer_input(network, l);
+    return mlm__network_attention(network, s->parameters, s->chunk, tokens, l, &network->layers[l],
+        x, tokens->rows ? network->used.x : x);
 }
 
 static mlm__feed_forward feed_forward_of(const step *s, size_t l)
 {
-    return mlm__network_feed_forward(s->network, s->parameters, s->chunk, &s->droppers, l,
+    return mlm__network_feed_forward(s->network, s->parameters, tokens_of(s, l), l,
         &s->network->layers[l], s->network->layers[l].middle);
 }
 
+/* Hidden states of the used tokens. */
 static const real *forward(const step *s)
 {
     const mlm__network *network = s->network;
     const size_t L = (size_t)network->layout->config.num_hidden_layers;
     const mlm__embedding embedding =
-        mlm__network_embedding(network, s->parameters, s->chunk, &s->droppers);
+        mlm__network_embedding(network, s->parameters, s->chunk, &s->all);
     mlm__embedding_forward(&network->compute, &embedding, network->embedded);
     for (size_t l = 0; l < L; l++) {
         const mlm__attention attention = attention_of(s, l);
@@ -90,22 +100,50 @@ static void prediction_rows(const step *s, const real *hidden, size_t M)
         gradients_at(s, layout->transform_norm));
 }
 
-/* Labelled rows in parts of equal size, at most MLM__HEAD_ROWS each. Returns their number. */
-static size_t prediction_loss(const step *s, const real *hidden)
+static size_t labelled_tokens(const mlm__chunk *chunk)
+{
+    size_t count = 0;
+    for (int32_t i = 0; chunk->labels && i < chunk->N; i++)
+        count += chunk->labels[i] >= 0;
+    return count;
+}
+
+/* 0 also where the model has no head for them. */
+static size_t labelled_sequences(const mlm__network *network, const mlm__chunk *chunk)
+{
+    size_t count = 0;
+    const bool any = network->layout->config.sentence_head && chunk->sentence_labels;
+    for (int32_t b = 0; any && b < chunk->B; b++)
+        count += chunk->sentence_labels[b] >= 0;
+    return count;
+}
+
+/* Finds the tokens whose hidden states a head reads: labelled ones, and with sentence labels the
+   first of each sequence. Returns their number. */
+static size_t find_used(const mlm__network *network, const mlm__chunk *chunk)
+{
+    const bool firsts = labelled_sequences(network, chunk) > 0;
+    int32_t *numbers = network->used.numbers;
+    for (int32_t i = 0; i < chunk->N; i++)
+        numbers[i] = (chunk->labels && chunk->labels[i] >= 0) || (firsts && network->place[i] == 0);
+    return mlm__number_used((size_t)chunk->N, numbers, network->used.rows);
+}
+
+/* Labelled rows in parts of equal size, at most MLM__HEAD_ROWS each. */
+static void prediction_loss(const step *s, const real *hidden)
 {
     const mlm__chunk *chunk = s->chunk;
     const mlm__head_room *room = &s->network->head;
-    size_t labels = 0, M = 0;
-    for (int32_t i = 0; chunk->labels && i < chunk->N; i++)
-        labels += chunk->labels[i] >= 0;
+    const size_t labels = labelled_tokens(chunk);
     if (labels == 0)
-        return 0;
+        return;
     const size_t parts = (labels + MLM__HEAD_ROWS - 1) / MLM__HEAD_ROWS;
     const size_t part = (labels + parts - 1) / parts;
+    size_t M = 0;
     for (int32_t i = 0; i < chunk->N; i++) {
         if (chunk->labels[i] < 0)
             continue;
-        room->rows[M] = i;
+        room->rows[M] = s->network->used.numbers[i];
         room->labels[M] = chunk->labels[i];
         if (++M == part) {
             prediction_rows(s, hidden, M);
@@ -114,24 +152,20 @@ static size_t prediction_loss(const step *s, const real *hidden)
     }
     if (M > 0)
         prediction_rows(s, hidden, M);
-    return labels;
 }
 
-/* Returns the number of labelled sequences. */
-static size_t sentence_loss(const step *s, const real *hidden)
+static void sentence_loss(const step *s, const real *hidden)
 {
     mlm__network *network = s->network;
     const mlm__layout *layout = network->layout;
     const mlm__sentence_room *room = &network->sentence;
     const int32_t *labels = s->chunk->sentence_labels;
     const size_t B = (size_t)s->chunk->B;
-    size_t labelled = 0;
-    for (size_t b = 0; layout->config.sentence_head && labels && b < B; b++)
-        labelled += labels[b] >= 0;
+    const size_t labelled = labelled_sequences(network, s->chunk);
     if (labelled == 0)
-        return 0;
-    const mlm__sentence_head head =
-        mlm__network_sentence_head(network, s->parameters, B, s->chunk->offsets);
+        return;
+    const mlm__sentence_head head = mlm__network_sentence_head(
+        network, s->parameters, B, s->chunk->offsets, network->used.numbers);
     mlm__pooler_forward(&network->compute, &head, hidden, room->x, room->pooled);
     mlm__sentence_logits(&network->compute, &head, room->pooled, room->logits);
     mlm__sentence_loss(B, labels, s->sentence_scale, room->logits, room->losses, room->correct);
@@ -143,7 +177,6 @@ static size_t sentence_loss(const step *s, const real *hidden)
     mlm__sentence_head_backward(&network->compute, &head, room->x, room->pooled, room->logits,
         room->dpooled, room->dx, network->backward.dout, gradients_at(s, layout->pooler),
         gradients_at(s, layout->sentence));
-    return labelled;
 }
 
 /* ---- backward --------------------------------------------------------------------------- */
@@ -165,37 +198,39 @@ static void layer_backward(const step *s, size_t l)
     mlm__backward_room *room = &network->backward;
     const mlm__attention attention = attention_of(s, l);
     const mlm__feed_forward feed_forward = feed_forward_of(s, l);
-    const size_t N = attention.N, H = attention.H, I = feed_forward.I;
+    const size_t N = attention.N, U = attention.U, H = attention.H, I = feed_forward.I;
     mlm__feed_forward_backward(
         compute, &feed_forward, room->dout, room->output_dproj, room->dup, room->dmiddle);
     mlm__attention_backward(compute, &attention, room->dmiddle, room->attention_dproj,
-        room->dcontext, room->dprojected, room->dx);
+        room->dcontext, room->dqueries, room->dkeys_values,
+        attention.query_rows ? network->used.dx : room->dx, room->dx);
     if ((int32_t)l < s->frozen->layers) {
         pass_down(room);
         return;
     }
-    const mlm__weight_gradients query = gradients_at(s, at->qkv);
+    const mlm__weight_gradients key_value = gradients_at(s, at->key_value);
     /* A bias of the keys adds the same to all scores of a row, which softmax does not see. */
-    const mlm__weight_gradients key = {query.weight + H * H, NULL};
-    const mlm__weight_gradients value = {query.weight + 2 * H * H, query.bias + 2 * H};
+    const mlm__weight_gradients key = {key_value.weight, NULL};
+    const mlm__weight_gradients value = {key_value.weight + H * H, key_value.bias + H};
     const mlm__operand activated = mlm__plain_rows(network->activated, I);
     const mlm__operand middle = mlm__plain_rows(kept->middle, H);
     const mlm__operand context = mlm__plain_rows(kept->context, H);
     const mlm__operand x = mlm__plain_rows(attention.x, H);
-    const mlm__operand dprojected = mlm__plain_rows(room->dprojected, 3 * H);
+    const mlm__operand query_x = mlm__plain_rows(attention.query_x, H);
+    const mlm__operand dkeys_values = mlm__plain_rows(room->dkeys_values, 2 * H);
     const mlm__linear_gradient linears[6] = {
-        {N, I, H, activated, mlm__plain_rows(room->output_dproj, H), gradients_at(s, at->output)},
-        {N, H, I, middle, mlm__plain_rows(room->dup, I), gradients_at(s, at->intermediate)},
-        {N, H, H, x, dprojected, query},
-        {N, H, H, x, mlm__operand_from(dprojected, 0, H), key},
-        {N, H, H, x, mlm__operand_from(dprojected, 0, 2 * H), value},
-        {N, H, H, context, mlm__plain_rows(room->attention_dproj, H),
+        {U, I, H, activated, mlm__plain_rows(room->output_dproj, H), gradients_at(s, at->output)},
+        {U, H, I, middle, mlm__plain_rows(room->dup, I), gradients_at(s, at->intermediate)},
+        {U, H, H, query_x, mlm__plain_rows(room->dqueries, H), gradients_at(s, at->query)},
+        {N, H, H, x, dkeys_values, key},
+        {N, H, H, x, mlm__operand_from(dkeys_values, 0, H), value},
+        {U, H, H, context, mlm__plain_rows(room->attention_dproj, H),
             gradients_at(s, at->attention_output)},
     };
     const mlm__norm_gradient norms[2] = {
-        {N, H, kept->output_norm.sum, kept->output_norm.moments, room->dout,
+        {U, H, kept->output_norm.sum, kept->output_norm.moments, room->dout,
             gradients_at(s, at->output_norm)},
-        {N, H, kept->attention_norm.sum, kept->attention_norm.moments, room->dmiddle,
+        {U, H, kept->attention_norm.sum, kept->attention_norm.moments, room->dmiddle,
             gradients_at(s, at->attention_norm)},
     };
     mlm__parameter_gradients(compute, linears, 6, norms, 2);
@@ -212,7 +247,7 @@ static void backward(const step *s)
     if (s->frozen->embeddings)
         return;
     const mlm__embedding embedding =
-        mlm__network_embedding(network, s->parameters, s->chunk, &s->droppers);
+        mlm__network_embedding(network, s->parameters, s->chunk, &s->all);
     const mlm__embedding_gradients into = {.word = gradient_at(s, layout->word_embeddings),
         .position = gradient_at(s, layout->position_embeddings),
         .type = gradient_at(s, layout->token_type_embeddings),
@@ -226,16 +261,27 @@ mlm_status mlm__network_train(mlm__network *network, const real *parameters,
     const mlm__frozen *frozen, real *gradients, mlm__sums *sums)
 {
     assert(network->training);
-    const step s = {network, chunk, parameters, frozen, gradients,
-        mlm__network_place(network, chunk, dropout), loss_scale, sentence_scale, sums};
-    const size_t H = (size_t)network->layout->config.hidden_size;
-    mlm__network_begin(network);
-    const real *hidden = forward(&s);
-    memset(network->backward.dout, 0, (size_t)chunk->N * H * sizeof(real));
-    const size_t labels = prediction_loss(&s, hidden), sentences = sentence_loss(&s, hidden);
-    if (labels + sentences > 0)
+    step s = {.network = network,
+        .chunk = chunk,
+        .parameters = parameters,
+        .frozen = frozen,
+        .gradients = gradients,
+        .all = mlm__network_place(network, chunk, dropout),
+        .loss_scale = loss_scale,
+        .sentence_scale = sentence_scale,
+        .sums = sums};
+    const size_t U = find_used(network, chunk);
+    if (U > 0) {
+        const size_t H = (size_t)network->layout->config.hidden_size;
+        s.used = mlm__network_used(network, chunk, &s.all, network->used.rows, U);
+        mlm__network_begin(network);
+        const real *hidden = forward(&s);
+        memset(network->backward.dout, 0, U * H * sizeof(real));
+        prediction_loss(&s, hidden);
+        sentence_loss(&s, hidden);
         backward(&s);
-    mlm__network_end(network);
+        mlm__network_end(network);
+    }
     sums->sequences += chunk->B;
     sums->tokens += chunk->N;
     return MLM_OK;

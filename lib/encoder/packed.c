@@ -60,7 +60,7 @@ mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
     const mlm_encoder_config *config = &layout->config;
     const size_t L = (size_t)config->num_hidden_layers, H = (size_t)config->hidden_size;
     const size_t I = (size_t)config->intermediate_size, V = (size_t)config->vocab_size;
-    const size_t count = 4 * L + 2;
+    const size_t count = 5 * L + 2;
     *out = NULL;
     mlm__packed *packed =
         mlm__alloc_zero(runtime, 1, sizeof *packed + count * sizeof *packed->entries);
@@ -74,7 +74,8 @@ mlm_status mlm__packed_create(mlm_runtime *runtime, const mlm__layout *layout,
         return MLM_ERR_MEMORY;
     }
     for (size_t l = 0; l < L; l++) {
-        add_entry(packed, layout->layers[l].qkv, H, 3 * H);
+        add_entry(packed, layout->layers[l].query, H, H);
+        add_entry(packed, layout->layers[l].key_value, H, 2 * H);
         add_entry(packed, layout->layers[l].attention_output, H, H);
         add_entry(packed, layout->layers[l].intermediate, H, I);
         add_entry(packed, layout->layers[l].output, I, H);

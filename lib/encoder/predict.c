@@ -14,7 +14,7 @@ enum { BLOCK_ROWS = 64 };
 typedef struct logit_block {
     size_t count;
     size_t places[BLOCK_ROWS];
-    int32_t rows[BLOCK_ROWS]; /* of the chunk */
+    int32_t rows[BLOCK_ROWS]; /* of the hidden states */
     float *logits;
 } logit_block;
 
@@ -37,19 +37,28 @@ static mlm_status take_block(
     return MLM_OK;
 }
 
+static bool is_in(const mlm__chunk *chunk, int32_t position)
+{
+    return position >= chunk->offsets[0] && position - chunk->offsets[0] < chunk->N;
+}
+
 /* The positions that lie in the chunk, which is computed only if there are any. */
 static mlm_status chunk_logits(
     mlm_encoder *encoder, const mlm__chunk *chunk, const asked *what, logit_block *block)
 {
-    float *hidden = NULL;
-    int32_t first = chunk->offsets[0];
+    const int32_t first = chunk->offsets[0], *positions = what->positions;
+    int32_t *numbers;
+    float *hidden;
+    MLM__TRY(mlm__chunks_numbers(encoder, chunk, &numbers));
+    for (size_t m = 0; m < what->M; m++)
+        if (is_in(chunk, positions[m]))
+            numbers[positions[m] - first] = 1;
+    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, numbers, &hidden));
     for (size_t m = 0; m < what->M; m++) {
-        if (what->positions[m] < first || what->positions[m] - first >= chunk->N)
+        if (!is_in(chunk, positions[m]))
             continue;
-        if (!hidden)
-            MLM__TRY(mlm__chunks_forward(encoder, chunk, &hidden));
         block->places[block->count] = m;
-        block->rows[block->count++] = what->positions[m] - first;
+        block->rows[block->count++] = numbers[positions[m] - first];
         if (block->count == BLOCK_ROWS)
             MLM__TRY(take_block(encoder, what, hidden, block));
     }
@@ -220,11 +229,14 @@ static mlm_status sentence_logits(mlm_encoder *encoder, const mlm_batch *batch, 
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
         float *hidden, *pooled = mlm__scratch_get(
                            encoder->runtime, &encoder->pooled, (size_t)chunk.B * H, sizeof *pooled);
+        int32_t *numbers;
         if (!pooled)
             return MLM_ERR_MEMORY;
-        MLM__TRY(mlm__chunks_forward(encoder, &chunk, &hidden));
+        MLM__TRY(mlm__chunks_numbers(encoder, &chunk, &numbers));
+        mlm__chunks_use_firsts(&chunk, numbers);
+        MLM__TRY(mlm__chunks_forward_used(encoder, &chunk, numbers, &hidden));
         MLM__TRY(mlm__network_pooled(
-            encoder->network, encoder->model->parameters, &chunk, hidden, pooled));
+            encoder->network, encoder->model->parameters, &chunk, hidden, numbers, pooled));
         MLM__TRY(mlm__network_sentence_logits(encoder->network, encoder->model->parameters, pooled,
             chunk.B, logits + 2 * (size_t)(b - chunk.B)));
     }

@@ -10,31 +10,36 @@ typedef struct mlm__softmax_row {
 } mlm__softmax_row;
 
 typedef struct mlm__attention {
-    size_t B, N, H, A;
+    size_t B, N, U, H, A; /* N tokens give keys and values, U of them queries */
     double eps;
-    const int32_t *offsets; /* [B+1]; offsets[b] - offsets[0] is sequence b's first row */
+    const int32_t *offsets;       /* [B+1]; offsets[b] - offsets[0] is sequence b's first token */
+    const int32_t *query_offsets; /* [B+1]; the same of its first query */
+    const int32_t *query_rows;    /* [U] the queries' tokens, ascending; NULL: U = N */
     const mlm__dropper *probability_dropper;
     uint32_t head_site; /* of head 0; of head a: head_site + a */
     const mlm__dropper *output_dropper;
     uint32_t output_site;
-    mlm__weights qkv;    /* weight [3H,H], bias [3H]: self.query, self.key, self.value */
-    mlm__weights output; /* weight [H,H], bias [H]: output.dense */
-    mlm__weights norm;   /* output.LayerNorm */
-    mlm__rows x;         /* [N,H] */
+    mlm__weights query;     /* weight [H,H], bias [H]: self.query */
+    mlm__weights key_value; /* weight [2H,H], bias [2H]: self.key, self.value */
+    mlm__weights output;    /* weight [H,H], bias [H]: output.dense */
+    mlm__weights norm;      /* output.LayerNorm */
+    mlm__rows x;            /* [N,H] */
+    mlm__rows query_x;      /* [U,H] the queries' rows of x, which forward copies; may lie over x */
     /* Kept for backward. */
-    mlm__rows projected;       /* [N,3H]: query, key, value of each token */
-    mlm__softmax_row *softmax; /* [N,A] */
-    mlm__rows context;         /* [N,H] */
+    mlm__rows queries;         /* [U,H] */
+    mlm__rows keys_values;     /* [N,2H] */
+    mlm__softmax_row *softmax; /* [U,A] */
+    mlm__rows context;         /* [U,H] */
     mlm__residual_norm kept;
 } mlm__attention;
 
 /* Numbers of scratch a thread needs; T is the longest sequence, D = H / A. */
 size_t mlm__attention_scratch(size_t T, size_t D);
 
-/* projected = x Wqkv^T + bqkv; and for each sequence and head, with Q, K, V [T,D] of it:
+/* For each sequence and head, with Q of its queries, K and V [T,D] of its tokens:
    context = dropout(softmax(Q K^T / sqrt(D))) V
-   out = LayerNorm(x + dropout(context Wo^T + bo))
-     out [N,H], may be x
+   out = LayerNorm(query_x + dropout(context Wo^T + bo))
+     out [U,H], may be x
    Vaswani et al. 2017, eq. 1. Sequences are apart, so there is no mask. */
 void mlm__attention_forward(
     const mlm__compute *compute, const mlm__attention *layer, mlm__rows out);
@@ -44,9 +49,12 @@ void mlm__attention_forward(
      dV = (R P)^T dO            dP = R (dO V^T)
      dS = P (dP - sum of P dP)  over the row; the sum is nearly dO . O, where softmax_backward starts
      dQ = dS K / sqrt(D)        dK = dS^T Q / sqrt(D)
-   dx = dLayerNorm(dout) + dprojected Wqkv
-     dout, dx, dproj, dcontext [N,H]; dprojected [N,3H] */
+   dquery_x = dLayerNorm(dout) + dqueries Wq
+   dx = dkeys_values Wkv, and in the queries' rows + dquery_x
+     dout, dproj, dcontext, dqueries, dquery_x [U,H]; dkeys_values [N,2H]; dx [N,H]; without
+     query_rows dquery_x is dx, else another array */
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
-    const real *dout, mlm__rows dproj, real *dcontext, mlm__rows dprojected, real *dx);
+    const real *dout, mlm__rows dproj, real *dcontext, mlm__rows dqueries, mlm__rows dkeys_values,
+    real *dquery_x, real *dx);
 
 #endif

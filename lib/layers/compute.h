@@ -5,8 +5,9 @@
    Work is cut into pieces whose sizes depend on the model's shape and the batch alone, and a sum is
    never cut between pieces, so results are the same bytes for any number of threads.
 
-   Names of dimensions: N tokens (rows), H hidden width, A heads, D = H / A, I intermediate width,
-   V vocabulary, M labelled rows. weight [O,K] and bias [O] as in torch.nn.Linear. */
+   Names of dimensions: N tokens (rows), U used ones, whose last hidden states a head reads, H
+   hidden width, A heads, D = H / A, I intermediate width, V vocabulary, M labelled rows. weight
+   [O,K] and bias [O] as in torch.nn.Linear. */
 #ifndef MLM_LAYERS_COMPUTE_H
 #define MLM_LAYERS_COMPUTE_H
 

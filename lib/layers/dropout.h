@@ -7,13 +7,14 @@
 
 #include "layers/compute.h"
 
-/* One probability over the tokens of a chunk. */
+/* One probability over tokens of a chunk. */
 typedef struct mlm__dropper {
     mlm__random_key key;
-    int64_t position;        /* of the chunk's first sequence */
-    const int32_t *sequence; /* [N] sequence of each token within the chunk */
-    const int32_t *place;    /* [N] place of each token within its sequence */
-    uint32_t threshold;      /* 0: nothing is dropped */
+    int64_t position; /* of the chunk's first sequence */
+    const int32_t
+        *sequence;        /* [rows] the sequence, within the chunk, of the token that a row is of */
+    const int32_t *place; /* [rows] its place within the sequence */
+    uint32_t threshold;   /* 0: nothing is dropped */
     real scale;
 } mlm__dropper;
 
@@ -38,7 +39,7 @@ static inline uint32_t mlm__site_feed_forward(size_t layer, size_t A)
 
 void mlm__dropper_set(mlm__dropper *dropper, double probability);
 
-/* The n multipliers of token i of the chunk, in the caller's room; NULL when nothing is dropped. */
+/* The n multipliers of row i, in the caller's room; NULL when nothing is dropped. */
 const real *mlm__dropper_row(const mlm__dropper *dropper, const mlm__kernels *kernels,
     uint32_t site, size_t i, size_t n, real *room);
 

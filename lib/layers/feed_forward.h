@@ -5,7 +5,7 @@
 #include "layers/layer_norm.h"
 
 typedef struct mlm__feed_forward {
-    size_t N, H, I;
+    size_t N, H, I; /* N the tokens it is computed for: in the last layer the used ones */
     int32_t act;
     double eps;
     const mlm__dropper *dropper;

@@ -18,12 +18,12 @@ typedef struct mlm__prediction_head {
 } mlm__prediction_head;
 
 /* x = hidden[rows]   up = x W^T + b   z = LayerNorm(act(up))
-     hidden [N,H]   z [M,H] */
+     hidden [U,H]   z [M,H] */
 void mlm__prediction_head_forward(const mlm__compute *compute, const mlm__prediction_head *layer,
     const real *hidden, mlm__rows z);
 
 /* dup = dLayerNorm(dz) act'(up)   dhidden[rows] += dup W, and gradients of the parameters
-     dz, dup [M,H]   dx [M,H] room   dhidden [N,H]; no row may be there twice */
+     dz, dup [M,H]   dx [M,H] room   dhidden [U,H]; no row may be there twice */
 void mlm__prediction_head_backward(const mlm__compute *compute, const mlm__prediction_head *layer,
     const real *dz, mlm__rows dup, real *dx, real *dhidden, mlm__weight_gradients transform,
     mlm__weight_gradients norm);

@@ -6,14 +6,14 @@
 
 typedef struct mlm__sentence_head {
     size_t B, H;
-    const int32_t
-        *offsets;        /* [B+1]; the first token of sequence b is row offsets[b] - offsets[0] */
-    mlm__weights pooler; /* weight [H,H], bias [H]: bert.pooler.dense */
+    const int32_t *offsets;  /* [B+1]; offsets[b] - offsets[0] is the first token of sequence b */
+    const int32_t *numbers;  /* [N] the row of hidden of each token that has one */
+    mlm__weights pooler;     /* weight [H,H], bias [H]: bert.pooler.dense */
     mlm__weights classifier; /* weight [2,H], bias [2]: cls.seq_relationship */
 } mlm__sentence_head;
 
 /* pooled = tanh(x Wp^T + bp), x the first token of each sequence
-     hidden [N,H]   x, pooled [B,H] */
+     hidden [U,H]   x, pooled [B,H] */
 void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *layer,
     const real *hidden, real *x, real *pooled);
 
@@ -30,7 +30,7 @@ void mlm__sentence_loss(
 
 /* dlogits [B,2] to dpooled = dlogits Wc (1 - pooled^2), dhidden[first tokens] += dpooled Wp, and
    gradients of the parameters
-     x, pooled, dpooled [B,H]   dx [B,H] room   dhidden [N,H] */
+     x, pooled, dpooled [B,H]   dx [B,H] room   dhidden [U,H] */
 void mlm__sentence_head_backward(const mlm__compute *compute, const mlm__sentence_head *layer,
     const real *x, const real *pooled, const real *dlogits, real *dpooled, real *dx, real *dhidden,
     mlm__weight_gradients pooler, mlm__weight_gradients classifier);

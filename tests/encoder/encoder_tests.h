@@ -41,15 +41,15 @@ mlm_batch fixture_batch(void);
 /* The fixture's sequence b by itself; its offsets go to the array. */
 mlm_batch fixture_sequence(int32_t b, int32_t offsets[2]);
 
-/* A batch of B of the fixture's sequences in any order, for several chunks. One block, for free().
- */
+/* A batch of B of the fixture's sequences in any order, several chunks of the encoder. One block,
+   for free(). */
 typedef struct long_batch {
     mlm_batch batch;
     int32_t *which; /* [B] the fixture's sequence */
     int32_t *offsets, *ids, *types, *labels, *sentence_labels;
     size_t label_count;
 } long_batch;
-long_batch *make_long(int32_t B);
+long_batch *make_long(const mlm_encoder *encoder, int32_t B);
 
 /* The shape of the fixtures' models, with the defaults for the rest.. */
 mlm_encoder_config small_config(void);

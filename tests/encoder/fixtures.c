@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "encoder/encoder.h"
 #include "encoder_fixture.h"
 #include "encoder_tests.h"
 
@@ -44,7 +45,7 @@ mlm_batch fixture_sequence(int32_t b, int32_t offsets[2])
     return batch;
 }
 
-long_batch *make_long(int32_t B)
+long_batch *make_long(const mlm_encoder *encoder, int32_t B)
 {
     size_t rows = (size_t)B + 1, tokens = (size_t)B * FIXTURE_T;
     long_batch *out = malloc(sizeof *out + (3 * rows + 3 * tokens) * sizeof(int32_t));
@@ -71,6 +72,7 @@ long_batch *make_long(int32_t B)
         }
     }
     out->offsets[B] = N;
+    ck_assert_int_lt(mlm__network_chunk_end(encoder->network, out->offsets, B, 0), B);
     out->batch = fixture_batch();
     out->batch.B = B;
     out->batch.offsets = out->offsets;

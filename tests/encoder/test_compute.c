@@ -135,7 +135,7 @@ END_TEST
 START_TEST(embeddings_are_transformers)
 {
     mlm_batch batch = fixture_batch();
-    float hidden[NH], embeddings[BH];
+    float embeddings[BH];
     assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MEAN, 0, embeddings));
     assert_close_f32(embeddings, masked_mean, BH, fixture_rtol, fixture_atol, "mean");
     assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MEAN, 1, embeddings));
@@ -143,10 +143,10 @@ START_TEST(embeddings_are_transformers)
     assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_MAX, 0, embeddings));
     assert_close_f32(embeddings, masked_max, BH, fixture_rtol, fixture_atol, "max");
     assert_ok(mlm_encoder_embed(masked, &batch, MLM_POOL_CLS, 0, embeddings));
-    assert_ok(mlm_encoder_forward(masked, &batch, -1, hidden));
     for (int b = 0; b < FIXTURE_B; b++)
-        ck_assert_mem_eq(embeddings + b * FIXTURE_H, hidden + fixture_offsets[b] * FIXTURE_H,
-            FIXTURE_H * sizeof(float));
+        assert_close_f32(embeddings + b * FIXTURE_H,
+            masked_hidden + FIXTURE_L * NH + fixture_offsets[b] * FIXTURE_H, FIXTURE_H,
+            fixture_rtol, fixture_atol, "[CLS]");
     assert_error(mlm_encoder_embed(masked, &batch, MLM_POOL_BERT, 0, embeddings),
         MLM_ERR_UNSUPPORTED, "needs a model with a pooler");
     assert_ok(mlm_encoder_embed(pre_training, &batch, MLM_POOL_BERT, 0, embeddings));
@@ -175,10 +175,12 @@ END_TEST
 START_TEST(a_long_batch_is_cut_in_chunks)
 {
     enum { B = 700 };
-    long_batch *many = make_long(B);
+    long_batch *many = make_long(masked, B);
     size_t N = (size_t)many->batch.offsets[B], M = B + 100;
     float *hidden = malloc(N * FIXTURE_H * sizeof *hidden);
     float *embeddings = malloc((size_t)B * FIXTURE_H * sizeof *embeddings);
+    float *cls = malloc((size_t)B * FIXTURE_H * sizeof *cls);
+    float *pooled = malloc((size_t)B * FIXTURE_H * sizeof *pooled);
     float *sentences = malloc((size_t)B * 2 * sizeof *sentences);
     float *logits = malloc(M * FIXTURE_V * sizeof *logits);
     float *probabilities = malloc(M * FIXTURE_K * sizeof *probabilities);
@@ -192,6 +194,8 @@ START_TEST(a_long_batch_is_cut_in_chunks)
     }
     assert_ok(mlm_encoder_forward(masked, &many->batch, -1, hidden));
     assert_ok(mlm_encoder_embed(masked, &many->batch, MLM_POOL_MEAN, 0, embeddings));
+    assert_ok(mlm_encoder_embed(masked, &many->batch, MLM_POOL_CLS, 0, cls));
+    assert_ok(mlm_encoder_embed(pre_training, &many->batch, MLM_POOL_BERT, 0, pooled));
     assert_ok(mlm_encoder_sentence_logits(pre_training, &many->batch, sentences));
     assert_ok(mlm_encoder_logits(masked, &many->batch, positions, M, logits));
     assert_ok(
@@ -203,6 +207,10 @@ START_TEST(a_long_batch_is_cut_in_chunks)
             fixture_rtol, fixture_atol, "hidden");
         assert_close_f32(embeddings + b * FIXTURE_H, masked_mean + s * FIXTURE_H, FIXTURE_H,
             fixture_rtol, fixture_atol, "mean");
+        assert_close_f32(
+            cls + b * FIXTURE_H, states, FIXTURE_H, fixture_rtol, fixture_atol, "[CLS]");
+        assert_close_f32(pooled + b * FIXTURE_H, pre_training_pooled + s * FIXTURE_H, FIXTURE_H,
+            fixture_rtol, fixture_atol, "pooled");
         assert_close_f32(sentences + 2 * b, pre_training_sentence_logits + 2 * s, 2, fixture_rtol,
             fixture_atol, "sentence logits");
     }
@@ -214,6 +222,8 @@ START_TEST(a_long_batch_is_cut_in_chunks)
             ids + m * FIXTURE_K, masked_top_ids + a * FIXTURE_K, FIXTURE_K * sizeof *ids);
     }
     free(hidden);
+    free(cls);
+    free(pooled);
     free(embeddings);
     free(sentences);
     free(logits);
@@ -229,7 +239,7 @@ START_TEST(threads_do_not_change_bytes)
     enum { B = 900, M = 200 };
     mlm_runtime *three = threads_runtime(3);
     mlm_encoder *parallel = fixture_encoder(three, "masked");
-    long_batch *many = make_long(B);
+    long_batch *many = make_long(masked, B);
     size_t N = (size_t)many->batch.offsets[B], size = N * FIXTURE_H * sizeof(float);
     float *a = malloc(size), *b = malloc(size);
     assert_ok(mlm_encoder_forward(masked, &many->batch, -1, a));

@@ -93,7 +93,7 @@ START_TEST(a_long_batch_is_evaluated_whole)
 {
     enum { B = 500 };
     static const int32_t first_label[FIXTURE_B + 1] = {0, 2, 3, 6};
-    long_batch *many = make_long(B);
+    long_batch *many = make_long(pre_training, B);
     float *losses = malloc(many->label_count * sizeof *losses);
     assert_ok(mlm_encoder_losses(pre_training, &many->batch, losses));
     mlm_metrics total;
@@ -123,8 +123,8 @@ END_TEST
    sequences do one by one. */
 START_TEST(chunks_train_as_their_sequences)
 {
-    enum { B = 300 };
-    long_batch *many = make_long(B);
+    enum { B = 500 };
+    long_batch *many = make_long(pre_training, B);
     many->batch.position = 1000;
     size_t size = pre_training->model->layout->size;
     float *together = calloc(size, sizeof *together), *apart = calloc(size, sizeof *apart);

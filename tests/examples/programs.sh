@@ -63,21 +63,21 @@ wait
 echo "$answer" > out
 count "tokenize answers before it is told more" 1 '^the cat$' out
 
-"$programs/pretrain" --output model --vocab vocab --config small.json --steps 1000 \
-    --batch-size 8 --seq-length 32 --learning-rate 1e-2 --schedule linear --dropout 0 \
-    --eval held_out.txt --eval-every 500 --metrics metrics.jsonl text.txt > out 2> err
+"$programs/pretrain" --output model --vocab vocab --config small.json --steps 1500 \
+    --batch-size 8 --seq-length 32 --learning-rate 3e-3 --warmup 200 --schedule linear \
+    --dropout 0 --eval held_out.txt --eval-every 750 --metrics metrics.jsonl text.txt > out 2> err
 status=$?
 holds "pretrain" err [ $status -eq 0 ]
 count "pretrain prints held-out lines" 2 \
     '^held-out loss: [0-9]*\.[0-9]\{3\} nats, unigram entropy: [0-9]*\.[0-9]\{3\} nats$' out
 count "pretrain prints nothing else" 2 '' out
 count "pretrain: plain progress lines without a terminal" 1 \
-    '^step 1000/1000  loss .* tokens/s  [0-9:]* left$' err
+    '^step 1500/1500  loss .* tokens/s  [0-9:]* left$' err
 check "pretrain: nothing for terminals without one" "$(tr -cd '\r\033' < err)"
 holds "pretrain learns from context" out awk 'END { sub(",", ""); exit !($3 < $7 - 0.5) }' out
 files "pretrain: a model and a checkpoint" model config.json model.safetensors trainer.json \
     optimizer.safetensors $tokenizer_files
-count "pretrain --metrics: an object for each update" 1000 '^{"step": .*}$' metrics.jsonl
+count "pretrain --metrics: an object for each update" 1500 '^{"step": .*}$' metrics.jsonl
 count "pretrain --metrics: evaluations" 2 '"eval_loss": ' metrics.jsonl
 count "pretrain --metrics: the data" 1 '^{"data": {"bytes": .*}}$' metrics.jsonl
 holds "pretrain --metrics: its numbers" metrics.jsonl awk 'NR == 2 {
@@ -154,8 +154,9 @@ files "pretrain --patience keeps the best" patient-best config.json model.safete
 
 "$programs/fill_mask" --model model --top 2 "The old cat [MASK] in the [MASK]." > out
 count "fill_mask: K lines for each mask" 4 '^  [01]\.[0-9]\{4\}  ' out
-"$programs/fill_mask" --model model --top 1 "The old [MASK] sleeps in the house." > out
-count "fill_mask says what belongs together" 1 '  cat$' out
+"$programs/fill_mask" --model model --top 1 "The old cat sleeps in the house. \
+The old [MASK] sings in the tree. The old child plays in the garden." > out
+count "fill_mask says what belongs together" 1 '  bird$' out
 printf 'a [MASK].\nthe [MASK] sings.\n' | "$programs/fill_mask" --model model > out
 count "fill_mask: standard input" 12 '' out
 "$programs/fill_mask" --model model "no mask here" > out 2> err
@@ -221,9 +222,9 @@ while read -r line; do echo "$line" | "$programs/score" --model model; done < li
 paste alone out > both
 holds "score: a line says the same alone and among others" both awk '
     { d = $1 - $4; if (d > 1e-3 || d < -1e-3 || $3 != $6) exit 1 }' both
-printf '%s\t%s\n' "The old cat sleeps in the house." "The old cat sings in the river." \
-    "The old fish works in the garden." "The old fish swims in the river." \
-    "The cat." "the  CAT ." > pairs
+paste -d'|' out lines | sort -g | cut -d'|' -f2 > unlikely_first
+likely=$(tail -n 1 unlikely_first) unlikely=$(head -n 1 unlikely_first)
+printf '%s\t%s\n' "$likely" "$unlikely" "$unlikely" "$likely" "The cat." "the  CAT ." > pairs
 "$programs/score" --model model --pairs pairs > out
 count "score --pairs: right, wrong and a tie" 1 \
     '^accuracy: 0.3333 of 3 pairs, 1 ties counted as wrong$' out

@@ -30,9 +30,12 @@ static double difference(test_model *model, const mlm__dropout *dropout, real *p
     return (loss[0] - 8 * loss[1] + 8 * loss[2] - loss[3]) / (12 * step);
 }
 
-static void check_model(const mlm_encoder_config *config, const mlm__dropout *dropout)
+static void check_labels(const mlm_encoder_config *config, const mlm__dropout *dropout,
+    const int32_t *labels, const int32_t *sentence_labels)
 {
     test_model model = test_model_make(config, 1);
+    model.chunk.labels = labels;
+    model.chunk.sentence_labels = sentence_labels;
     loss_of(&model, dropout);
     double *gradients = malloc(model.layout->size * sizeof *gradients);
     ck_assert_ptr_nonnull(gradients);
@@ -51,6 +54,14 @@ static void check_model(const mlm_encoder_config *config, const mlm__dropout *dr
     }
     free(gradients);
     test_model_free(&model);
+}
+
+static void check_model(const mlm_encoder_config *config, const mlm__dropout *dropout)
+{
+    test_model model = test_model_make(config, 1);
+    const mlm__chunk chunk = model.chunk;
+    test_model_free(&model);
+    check_labels(config, dropout, chunk.labels, chunk.sentence_labels);
 }
 
 static void check_gradients(int32_t act, int32_t sentence_head, const mlm__dropout *dropout)
@@ -90,6 +101,26 @@ START_TEST(with_an_untied_decoder)
 }
 END_TEST
 
+/* Of the chunk's 1, 5 and 9 tokens: some of one sequence; all; none, and the first sequence is not
+   labelled either. */
+static const int32_t few[15] = {-1, -1, -1, 5, -1, 9, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+                     every[15] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                     sentences[3] = {-1, 1, 0};
+
+static const struct {
+    const int32_t *labels, *sentence_labels;
+} labellings[] = {{few, NULL}, {every, NULL}, {NULL, sentences}};
+
+/* The last layer is computed for the tokens that these leave; also where it is the first one. */
+START_TEST(of_any_tokens)
+{
+    mlm_encoder_config config = test_config(MLM_GELU, 1);
+    config.pad_token_id = 33;
+    config.num_hidden_layers = 1 + _i % 2;
+    check_labels(&config, &some, labellings[_i / 2].labels, labellings[_i / 2].sentence_labels);
+}
+END_TEST
+
 Suite *gradients_suite(void)
 {
     Suite *suite = suite_create("gradients");
@@ -99,6 +130,7 @@ Suite *gradients_suite(void)
     tcase_add_loop_test(tests, with_dropout, MLM_GELU, MLM_SILU + 1);
     tcase_add_test(tests, without_sentence_head);
     tcase_add_test(tests, with_an_untied_decoder);
+    tcase_add_loop_test(tests, of_any_tokens, 0, 6);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -107,7 +107,8 @@ START_TEST(inference_is_pytorchs)
         as_real[m] = (real)losses[m];
     }
     check(&f, "losses", as_real, M);
-    assert_ok(mlm__network_pooled(model.network, model.parameters, &model.chunk, last, pooled));
+    assert_ok(
+        mlm__network_pooled(model.network, model.parameters, &model.chunk, last, rows, pooled));
     check(&f, "pooled", pooled, B * H);
     assert_ok(
         mlm__network_sentence_logits(model.network, model.parameters, pooled, B, sentence_logits));

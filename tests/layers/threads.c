@@ -1,4 +1,5 @@
-/* The same bytes for any number of threads; masks that follow a sequence wherever it is. */
+/* The same bytes for any number of threads and whichever rows are asked for; masks that follow a
+   sequence wherever it is. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,56 @@ START_TEST(bytes_of_a_sequence_do_not_depend_on_others)
 }
 END_TEST
 
+/* Rows of the chunk for which the last layer is computed: one, those of one sequence, none of some
+   sequences, the first of each, all but one, all. */
+static size_t choose_rows(int which, int32_t rows[N])
+{
+    size_t M = 0;
+    for (int32_t i = 0; i < N; i++) {
+        const bool first = i == offsets[0] || i == offsets[1] || i == offsets[2] || i == offsets[3];
+        const bool chosen[] = {i == 160, i >= offsets[1] && i < offsets[2], i % 7 == 3 && i >= 150,
+            first, i != 0, true};
+        if (chosen[which])
+            rows[M++] = i;
+    }
+    return M;
+}
+
+enum { CHOICES = 6 };
+
+/* cblas does not promise the bytes. */
+START_TEST(chosen_rows_are_those_of_all)
+{
+    const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
+    if (!products)
+        return;
+    outcome all = run(1, products);
+    const mlm_encoder_config config = large_config();
+    test_model model = test_model_make_with(&config, 2, products);
+    const batch it = random_batch();
+    model.chunk = (mlm__chunk){
+        .B = B, .N = N, .offsets = offsets, .input_ids = it.ids, .token_type_ids = it.types};
+    int32_t rows[N];
+    const size_t M = choose_rows(_i / VARIANTS, rows);
+    real *hidden = malloc(N * H * sizeof(real));
+    ck_assert_ptr_nonnull(hidden);
+    assert_ok(mlm__network_reserve(model.network, N, B, T, 0));
+    assert_ok(
+        mlm__network_forward_used(model.network, model.parameters, &model.chunk, rows, M, hidden));
+    for (size_t m = 0; m < M; m++) {
+        const real *expected = all.hidden + (size_t)rows[m] * H;
+        if (products == mlm__products_variant(0))
+            for (size_t h = 0; h < H; h++)
+                ck_assert_double_le(fabs((double)hidden[m * H + h] - (double)expected[h]), 1e-5);
+        else
+            ck_assert_mem_eq(hidden + m * H, expected, H * sizeof(real));
+    }
+    free(hidden);
+    test_model_free(&model);
+    outcome_free(&all);
+}
+END_TEST
+
 static double distance(const real *x, const real *y, size_t n)
 {
     double difference = 0, size = 0;
@@ -232,6 +283,60 @@ START_TEST(masks_follow_the_position)
 }
 END_TEST
 
+/* Trained one after the other with some of the labels each, so that the last layer is computed for
+   other rows, and for none of some sequences: each token has the dropout that it has with all, and
+   the sums agree but for rounding. */
+START_TEST(labels_add_up)
+{
+    enum { PARTS = 4 };
+    const mlm__products *products = mlm__products_variant((size_t)_i);
+    if (!products)
+        return;
+    outcome together = run(2, products);
+    const mlm_encoder_config config = large_config();
+    test_model model = test_model_make_with(&config, 2, products);
+    const batch it = random_batch();
+    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
+    mlm__sums sums = {0};
+    const double bound = products->bf16 ? 0.02 : 1e-5;
+    for (int32_t part = 0; part < PARTS; part++) {
+        int32_t labels[N], sentence_labels[B];
+        for (int32_t i = 0; i < N; i++) {
+            const int32_t of = i < 10 ? 3 : i < 200 ? 1 : i % 2 ? 2 : 0;
+            labels[i] = of == part ? it.labels[i] : MLM_NO_LABEL;
+        }
+        for (int32_t b = 0; b < B; b++)
+            sentence_labels[b] = part == b % 2 ? it.sentence_labels[b] : MLM_NO_LABEL;
+        const mlm__chunk chunk = {.B = B,
+            .N = N,
+            .position = 100,
+            .offsets = offsets,
+            .input_ids = it.ids,
+            .token_type_ids = it.types,
+            .labels = labels,
+            .sentence_labels = sentence_labels};
+        assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
+            &(mlm__frozen){0}, model.gradients, &sums));
+    }
+    ck_assert_int_eq(sums.labels, together.sums.labels);
+    ck_assert_int_eq(sums.sentence_count, B);
+    ck_assert_double_le(fabs(sums.loss - together.sums.loss), 1e-6 * sums.loss);
+    ck_assert_double_le(
+        fabs(sums.sentence_loss - together.sums.sentence_loss), 1e-6 * sums.sentence_loss);
+    ck_assert_double_le(distance(model.gradients, together.gradients, together.size), bound);
+    for (size_t i = 0; i < model.layout->count; i++) {
+        const mlm__parameter *p = &model.layout->parameters[i];
+        if (strstr(p->name, "key.bias"))
+            continue;
+        const double d =
+            distance(model.gradients + p->offset, together.gradients + p->offset, p->count);
+        ck_assert_msg(d <= bound, "%s is %g away", p->name, d);
+    }
+    outcome_free(&together);
+    test_model_free(&model);
+}
+END_TEST
+
 /* More labelled rows than go through the head at a time, and none at all. */
 START_TEST(any_number_of_labels)
 {
@@ -277,8 +382,10 @@ Suite *threads_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, bytes_do_not_depend_on_threads, 0, 2 * VARIANTS);
     tcase_add_loop_test(tests, bytes_of_a_sequence_do_not_depend_on_others, 1, VARIANTS);
+    tcase_add_loop_test(tests, chosen_rows_are_those_of_all, 0, CHOICES * VARIANTS);
     tcase_add_loop_test(tests, variants_agree, 0, 2 * VARIANTS);
     tcase_add_test(tests, masks_follow_the_position);
+    tcase_add_loop_test(tests, labels_add_up, 0, VARIANTS);
     tcase_add_test(tests, any_number_of_labels);
     suite_add_tcase(suite, tests);
     return suite;
