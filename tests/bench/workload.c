@@ -138,12 +138,19 @@ double step_flops(const mlm_encoder_config *config, const mlm_batch *batch)
     const double H = config->hidden_size, I = config->intermediate_size;
     const double V = config->vocab_size, L = config->num_hidden_layers;
     const double N = batch->offsets[batch->B];
-    double squares = 0, M = 0;
+    double pairs = 0, asked = 0,
+           M = 0; /* of queries and keys: in all layers but the last, and there */
     for (int32_t b = 0; b < batch->B; b++) {
         const double t = batch->offsets[b + 1] - batch->offsets[b];
-        squares += t * t;
+        double labels = 0;
+        for (int32_t i = batch->offsets[b]; i < batch->offsets[b + 1]; i++)
+            labels += batch->labels[i] >= 0;
+        pairs += t * t;
+        asked += labels * t;
+        M += labels;
     }
-    for (int32_t i = 0; i < batch->offsets[batch->B]; i++)
-        M += batch->labels[i] >= 0;
-    return 6 * (L * (N * (4 * H * H + 2 * H * I) + 2 * H * squares) + M * (H * H + H * V));
+    const double layer = N * (4 * H * H + 2 * H * I) + 2 * H * pairs;
+    const double last = N * 2 * H * H + M * (2 * H * H + 2 * H * I) + 2 * H * asked;
+    const double head = M * (H * H + H * V);
+    return 6 * ((L - 1) * layer + last + head);
 }

@@ -26,12 +26,14 @@ mlm_status workload_text(const char *path, workload *out);
 void workload_free(workload *w);
 
 /* FLOPs of the matrix products of a step, two for a multiplication and addition, for a batch of N
-   tokens in sequences of t_b, with M labels:
-     6 ( L (N (4 H^2 + 2 H I) + 2 H sum of t_b^2) + M (H^2 + H V) )
+   tokens in sequences of t_b, with M labels, m_b of a sequence:
+     6 ( (L - 1) (N (4 H^2 + 2 H I) + 2 H sum of t_b^2)
+         + N 2 H^2 + M (2 H^2 + 2 H I) + 2 H sum of m_b t_b + M (H^2 + H V) )
    Forward is a third: of a layer the projections to query, key, value and output, the two of the
-   feed-forward half, scores and context; of the head the transform and the decoder, on labelled
-   rows only. Each product has two in backward. What an implementation computes again is not
-   counted again, nor is anything element by element. */
+   feed-forward half, scores and context, in the last layer of labelled tokens but for keys and
+   values; of the head the transform and the decoder, of labelled tokens. Each product has two in
+   backward. What an implementation computes again is not counted again, nor is anything element by
+   element. */
 double step_flops(const mlm_encoder_config *config, const mlm_batch *batch);
 
 #endif
