@@ -3,8 +3,15 @@
 #include <assert.h>
 
 /* Of a tile: 48 KB, which stay in the core's cache for what follows with what they are computed
-   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. */
-enum { TILE_ROWS = 48, TILE_COLUMNS = 256 };
+   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. Of few
+   rows, such as the last layer's or a sentence's, tiles are a panel wide. */
+enum { TILE_ROWS = 48, TILE_COLUMNS = 256, FEW_TILES = 32 };
+
+static size_t tile_columns(size_t m, size_t n)
+{
+    const size_t tiles = mlm__tiles_along(m, TILE_ROWS) * mlm__tiles_along(n, TILE_COLUMNS);
+    return tiles < FEW_TILES ? MLM__PANEL : TILE_COLUMNS;
+}
 
 size_t mlm__linear_scratch(void)
 {
@@ -44,13 +51,13 @@ typedef struct tiles_work {
 static void tile_piece(void *context, size_t piece, int32_t thread)
 {
     const tiles_work *work = context;
-    const size_t across = mlm__tiles_along(work->n, TILE_COLUMNS);
+    const size_t most = tile_columns(work->m, work->n), across = mlm__tiles_along(work->n, most);
     real *room = mlm__scratch_of(work->compute, thread);
     mlm__tile tile = {.row = piece / across * TILE_ROWS,
-        .column = piece % across * TILE_COLUMNS,
+        .column = piece % across * most,
         .room = room + TILE_ROWS * TILE_COLUMNS};
     tile.rows = mlm__least(TILE_ROWS, work->m - tile.row);
-    tile.columns = mlm__least(TILE_COLUMNS, work->n - tile.column);
+    tile.columns = mlm__least(most, work->n - tile.column);
     const mlm__rows c = mlm__rows_from(work->c, tile.row * work->n + tile.column);
     assert(c.numbers || !work->add);
     tile.numbers = mlm__rows_begin(c, room);
@@ -68,8 +75,9 @@ static void tile_piece(void *context, size_t piece, int32_t thread)
 static void multiply_tiles(tiles_work *work)
 {
     mlm__compute_pieces(work->compute, (double)work->m * (double)work->n * (double)work->k,
-        mlm__tiles_along(work->m, TILE_ROWS) * mlm__tiles_along(work->n, TILE_COLUMNS), tile_piece,
-        work);
+        mlm__tiles_along(work->m, TILE_ROWS) *
+            mlm__tiles_along(work->n, tile_columns(work->m, work->n)),
+        tile_piece, work);
 }
 
 void mlm__linear_forward(const mlm__compute *compute, mlm__weights weights, size_t N, size_t K,

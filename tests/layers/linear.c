@@ -1,4 +1,5 @@
-/* Linear layers of several tiles in both directions, against loops in double. */
+/* Linear layers in both directions against loops in double: forward in wide tiles, backward, where
+   there are few, in narrow ones. */
 #include "layers/linear.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 #include "layers/workspace.h"
 #include "support/support.h"
 
-enum { N = 130, K = 300, O = 600 };
+enum { N = 600, K = 300, O = 600 };
 
 typedef struct visits {
     size_t columns;   /* of the result */
