@@ -3,9 +3,9 @@
 
 #include <assert.h>
 
-/* Tokens of a chunk: activations of so many fit the caches of small models, and products of large
-   ones run at full speed. */
-enum { CHUNK_SMALL = 1024, CHUNK_LARGE = 1536, SMALL_HIDDEN = 256 };
+/* Tokens of a chunk. With fewer, the gradients, to which every chunk adds, are read and written
+   more often; with more, large models need more memory. */
+enum { CHUNK_SMALL = 2048, CHUNK_LARGE = 1536, SMALL_HIDDEN = 512 };
 
 int32_t mlm__network_chunk_end(
     const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
