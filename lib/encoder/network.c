@@ -7,13 +7,17 @@
    more often; with more, large models need more memory. */
 enum { CHUNK_SMALL = 2048, CHUNK_LARGE = 1536, SMALL_HIDDEN = 512 };
 
+/* Chunks of like size: what is left is cut into as few parts as can be, and the first of them is
+   this chunk. A small last one would cost as much per weight as a large one. */
 int32_t mlm__network_chunk_end(
     const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
 {
     const int32_t most =
         network->layout->config.hidden_size <= SMALL_HIDDEN ? CHUNK_SMALL : CHUNK_LARGE;
+    const int32_t left = offsets[B] - offsets[b0];
+    const int32_t parts = (left - 1) / most + 1, part = (left - 1) / parts + 1;
     int32_t end = b0 + 1;
-    while (end < B && offsets[end + 1] - offsets[b0] <= most)
+    while (end < B && offsets[end + 1] - offsets[b0] <= part)
         end++;
     return end;
 }

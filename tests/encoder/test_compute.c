@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "encoder/encoder.h"
 #include "encoder_fixture.h"
 #include "encoder_tests.h"
 
@@ -172,6 +173,24 @@ END_TEST
 
 /* Every sequence of a batch of several chunks has what it has in the fixture alone, to rounding.
    Positions run backwards, one a sequence and some of them twice. */
+/* Whatever is left over by whole chunks is not a chunk of its own. */
+START_TEST(chunks_are_of_like_size)
+{
+    enum { B = 600 };
+    int32_t offsets[B + 1], least = B, most = 0;
+    for (int32_t b = 0; b <= B; b++)
+        offsets[b] = 20 + (6 + _i) * b;
+    for (int32_t b = 0, end; b < B; b = end) {
+        end = mlm__network_chunk_end(masked->network, offsets, B, b);
+        ck_assert(end > b && end <= B);
+        least = end - b < least ? end - b : least;
+        most = end - b > most ? end - b : most;
+    }
+    ck_assert_int_lt(most, B);
+    ck_assert_int_le(most - least, 2);
+}
+END_TEST
+
 START_TEST(a_long_batch_is_cut_in_chunks)
 {
     enum { B = 700 };
@@ -380,6 +399,7 @@ Suite *compute_suite(void)
     tcase_add_test(tests, equal_tokens_come_by_id);
     tcase_add_test(tests, embeddings_are_transformers);
     tcase_add_test(tests, sentence_logits_are_transformers);
+    tcase_add_loop_test(tests, chunks_are_of_like_size, 0, 5);
     tcase_add_test(tests, a_long_batch_is_cut_in_chunks);
     tcase_add_test(tests, threads_do_not_change_bytes);
     tcase_add_test(tests, the_rounding_mode_does_not_change_bytes);
