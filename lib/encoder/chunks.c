@@ -60,32 +60,32 @@ mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, fl
     return mlm__network_forward(encoder->network, encoder->model->parameters, chunk, L, *hidden);
 }
 
-mlm_status mlm__chunks_numbers(mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **numbers)
+mlm_status mlm__chunks_row_of(mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **row_of)
 {
     const size_t N = (size_t)chunk->N;
-    *numbers = mlm__scratch_get(encoder->runtime, &encoder->numbers, N, sizeof **numbers);
-    if (!*numbers)
+    *row_of = mlm__scratch_get(encoder->runtime, &encoder->row_of, N, sizeof **row_of);
+    if (!*row_of)
         return MLM_ERR_MEMORY;
-    memset(*numbers, 0, N * sizeof **numbers);
+    memset(*row_of, 0, N * sizeof **row_of);
     return MLM_OK;
 }
 
-void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *numbers)
+void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *row_of)
 {
     for (int32_t b = 0; b < chunk->B; b++)
-        numbers[chunk->offsets[b] - chunk->offsets[0]] = 1;
+        row_of[chunk->offsets[b] - chunk->offsets[0]] = 1;
 }
 
 mlm_status mlm__chunks_forward_used(
-    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *numbers, float **hidden)
+    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *row_of, float **hidden)
 {
     const size_t N = (size_t)chunk->N;
-    int32_t *rows = mlm__scratch_get(encoder->runtime, &encoder->used, N, sizeof *rows);
+    int32_t *rows = mlm__scratch_get(encoder->runtime, &encoder->used_rows, N, sizeof *rows);
     float *room = hidden_room(encoder, chunk);
     *hidden = NULL;
     if (!rows || !room)
         return MLM_ERR_MEMORY;
-    const size_t U = mlm__number_used(N, numbers, rows);
+    const size_t U = mlm__number_rows(N, row_of, rows);
     if (U == 0)
         return MLM_OK;
     *hidden = room;

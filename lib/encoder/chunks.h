@@ -15,11 +15,11 @@ bool mlm__chunks_next(
 /* hidden [N,H] of the last layer, in the encoder's scratch, of a chunk that room was made for. */
 mlm_status mlm__chunks_forward(mlm_encoder *encoder, const mlm__chunk *chunk, float **hidden);
 
-/* The same of some tokens alone: numbers [N], zeros in the encoder's scratch; a caller sets it to 1
-   for those that it uses; then it has the row of hidden of each. With none, hidden is NULL. */
-mlm_status mlm__chunks_numbers(mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **numbers);
-void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *numbers);
+/* The same of used tokens alone [U,H]. row_of [N] is in the encoder's scratch, all 0; the caller sets
+   it to 1 for the tokens that it uses; then it has their rows of hidden. With none, hidden is NULL. */
+mlm_status mlm__chunks_row_of(mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **row_of);
+void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *row_of);
 mlm_status mlm__chunks_forward_used(
-    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *numbers, float **hidden);
+    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *row_of, float **hidden);
 
 #endif

@@ -68,7 +68,7 @@ static void pool_sequence(void *context, size_t b, int32_t thread)
     case MLM_POOL_MAX:
         pool_max(work->hidden + first, T, H, y);
         break;
-    default: /* of the first token alone */
+    default: /* embed_firsts has written y */
         break;
     }
     if (work->normalize)
@@ -80,14 +80,14 @@ static mlm_status embed_firsts(
     mlm_encoder *encoder, const mlm__chunk *chunk, int32_t pooling, float *embeddings)
 {
     const size_t H = (size_t)encoder->model->layout->config.hidden_size;
-    int32_t *numbers;
+    int32_t *row_of;
     float *hidden;
-    MLM__TRY(mlm__chunks_numbers(encoder, chunk, &numbers));
-    mlm__chunks_use_firsts(chunk, numbers);
-    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, numbers, &hidden));
+    MLM__TRY(mlm__chunks_row_of(encoder, chunk, &row_of));
+    mlm__chunks_use_firsts(chunk, row_of);
+    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, row_of, &hidden));
     if (pooling == MLM_POOL_BERT)
         return mlm__network_pooled(
-            encoder->network, encoder->model->parameters, chunk, hidden, numbers, embeddings);
+            encoder->network, encoder->model->parameters, chunk, hidden, row_of, embeddings);
     memcpy(embeddings, hidden, (size_t)chunk->B * H * sizeof *embeddings);
     return MLM_OK;
 }

@@ -157,8 +157,8 @@ void mlm_encoder_free(mlm_encoder *encoder)
     mlm__model_free(encoder->model);
     mlm__free(runtime, encoder->hidden.memory);
     mlm__free(runtime, encoder->pooled.memory);
-    mlm__free(runtime, encoder->numbers.memory);
-    mlm__free(runtime, encoder->used.memory);
+    mlm__free(runtime, encoder->row_of.memory);
+    mlm__free(runtime, encoder->used_rows.memory);
     mlm__free(runtime, encoder->rows.memory);
     mlm__free(runtime, encoder->labels.memory);
     mlm__free(runtime, encoder->losses.memory);

@@ -18,7 +18,7 @@ struct mlm_encoder {
     mlm_runtime *runtime;
     mlm__model *model;     /* shared by the handles of mlm_encoder_share */
     mlm__network *network; /* workspace of this handle alone */
-    mlm__scratch hidden, pooled, numbers, used, rows, labels, losses, correct, logits;
+    mlm__scratch hidden, pooled, row_of, used_rows, rows, labels, losses, correct, logits;
 };
 
 /* A handle on a model, whose reference it takes over, whatever comes. products: how a model without

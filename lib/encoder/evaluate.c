@@ -16,26 +16,28 @@ void mlm_metrics_init(mlm_metrics *metrics, size_t size)
 /* The labelled tokens of a chunk. */
 typedef struct labelled {
     size_t M;
-    int32_t *rows, *labels; /* [M] rows of hidden states */
-    double *losses;         /* [M] -log p(label) */
-    uint8_t *correct;       /* [M] */
+    int32_t *rows;    /* [M] of the hidden states */
+    int32_t *labels;  /* [M] */
+    double *losses;   /* [M] -log p(label) */
+    uint8_t *correct; /* [M] */
 } labelled;
 
 /* What the heads use: labelled tokens, and with sentence labels the first of each sequence. hidden
    NULL: nothing. */
 static mlm_status forward(mlm_encoder *encoder, const mlm__chunk *chunk,
-    const int32_t *sentence_labels, int32_t **numbers, float **hidden)
+    const int32_t *sentence_labels, int32_t **row_of, float **hidden)
 {
-    MLM__TRY(mlm__chunks_numbers(encoder, chunk, numbers));
+    MLM__TRY(mlm__chunks_row_of(encoder, chunk, row_of));
     for (int32_t n = 0; n < chunk->N; n++)
-        (*numbers)[n] = chunk->labels[n] >= 0;
+        if (chunk->labels[n] >= 0)
+            (*row_of)[n] = 1;
     if (sentence_labels)
-        mlm__chunks_use_firsts(chunk, *numbers);
-    return mlm__chunks_forward_used(encoder, chunk, *numbers, hidden);
+        mlm__chunks_use_firsts(chunk, *row_of);
+    return mlm__chunks_forward_used(encoder, chunk, *row_of, hidden);
 }
 
 static mlm_status find_labelled(
-    mlm_encoder *encoder, const mlm__chunk *chunk, const int32_t *numbers, labelled *out)
+    mlm_encoder *encoder, const mlm__chunk *chunk, const int32_t *row_of, labelled *out)
 {
     size_t M = 0;
     for (int32_t n = 0; n < chunk->N; n++)
@@ -50,7 +52,7 @@ static mlm_status find_labelled(
     out->M = 0;
     for (int32_t n = 0; n < chunk->N; n++)
         if (chunk->labels[n] >= 0) {
-            out->rows[out->M] = numbers[n];
+            out->rows[out->M] = row_of[n];
             out->labels[out->M++] = chunk->labels[n];
         }
     return MLM_OK;
@@ -58,9 +60,9 @@ static mlm_status find_labelled(
 
 /* The losses of a chunk's labels, in their order. */
 static mlm_status label_losses(mlm_encoder *encoder, const mlm__chunk *chunk, const float *hidden,
-    const int32_t *numbers, labelled *tokens)
+    const int32_t *row_of, labelled *tokens)
 {
-    MLM__TRY(find_labelled(encoder, chunk, numbers, tokens));
+    MLM__TRY(find_labelled(encoder, chunk, row_of, tokens));
     if (!tokens->M)
         return MLM_OK;
     return mlm__network_losses(encoder->network, encoder->model->parameters, hidden, tokens->rows,
@@ -73,10 +75,10 @@ static mlm_status losses_of_batch(mlm_encoder *encoder, const mlm_batch *batch, 
     mlm__chunk chunk;
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
         labelled tokens;
-        int32_t *numbers;
+        int32_t *row_of;
         float *hidden;
-        MLM__TRY(forward(encoder, &chunk, NULL, &numbers, &hidden));
-        MLM__TRY(label_losses(encoder, &chunk, hidden, numbers, &tokens));
+        MLM__TRY(forward(encoder, &chunk, NULL, &row_of, &hidden));
+        MLM__TRY(label_losses(encoder, &chunk, hidden, row_of, &tokens));
         for (size_t m = 0; m < tokens.M; m++)
             *losses++ = (float)tokens.losses[m];
     }
@@ -108,7 +110,7 @@ mlm_status mlm_encoder_losses(mlm_encoder *encoder, const mlm_batch *batch, floa
 
 /* The sentence losses of a chunk, added to *sums. */
 static mlm_status sentence_losses(mlm_encoder *encoder, const mlm__chunk *chunk,
-    const float *hidden, const int32_t *numbers, mlm__sums *sums)
+    const float *hidden, const int32_t *row_of, mlm__sums *sums)
 {
     size_t B = (size_t)chunk->B, H = (size_t)encoder->model->layout->config.hidden_size;
     mlm_runtime *runtime = encoder->runtime;
@@ -119,7 +121,7 @@ static mlm_status sentence_losses(mlm_encoder *encoder, const mlm__chunk *chunk,
     if (!pooled || !logits || !losses || !correct)
         return MLM_ERR_MEMORY;
     const float *parameters = encoder->model->parameters;
-    MLM__TRY(mlm__network_pooled(encoder->network, parameters, chunk, hidden, numbers, pooled));
+    MLM__TRY(mlm__network_pooled(encoder->network, parameters, chunk, hidden, row_of, pooled));
     MLM__TRY(mlm__network_sentence_logits(encoder->network, parameters, pooled, chunk->B, logits));
     mlm__sentence_loss(B, chunk->sentence_labels, 1, logits, losses, correct);
     for (size_t b = 0; b < B; b++) {
@@ -133,10 +135,10 @@ static mlm_status sentence_losses(mlm_encoder *encoder, const mlm__chunk *chunk,
 static mlm_status evaluate_chunk(mlm_encoder *encoder, const mlm__chunk *chunk, mlm__sums *sums)
 {
     labelled tokens;
-    int32_t *numbers;
+    int32_t *row_of;
     float *hidden;
-    MLM__TRY(forward(encoder, chunk, chunk->sentence_labels, &numbers, &hidden));
-    MLM__TRY(label_losses(encoder, chunk, hidden, numbers, &tokens));
+    MLM__TRY(forward(encoder, chunk, chunk->sentence_labels, &row_of, &hidden));
+    MLM__TRY(label_losses(encoder, chunk, hidden, row_of, &tokens));
     sums->sequences += chunk->B;
     sums->tokens += chunk->N;
     sums->labels += (int64_t)tokens.M;
@@ -144,7 +146,7 @@ static mlm_status evaluate_chunk(mlm_encoder *encoder, const mlm__chunk *chunk, 
         sums->loss += tokens.losses[m];
         sums->correct += tokens.correct[m];
     }
-    return chunk->sentence_labels ? sentence_losses(encoder, chunk, hidden, numbers, sums) : MLM_OK;
+    return chunk->sentence_labels ? sentence_losses(encoder, chunk, hidden, row_of, sums) : MLM_OK;
 }
 
 static mlm_status evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm__sums *sums)
@@ -156,7 +158,7 @@ static mlm_status evaluate(mlm_encoder *encoder, const mlm_batch *batch, mlm__su
     return MLM_OK;
 }
 
-/* The mean of old_count numbers and count others, of which the sum is known. */
+/* The mean of old_count row_of and count others, of which the sum is known. */
 static double running_mean(double mean, int64_t old_count, double sum, int64_t count)
 {
     return count ? (mean * (double)old_count + sum) / (double)(old_count + count) : mean;

@@ -72,7 +72,7 @@ static mlm__affine norm(builder *b, int64_t H, const char *prefix)
 }
 
 /* Three tensors to the reader of a file; keys and values are one [2H,H] to the matrix product. */
-static mlm__affine query_key_value(builder *b, int64_t H, const char *prefix)
+static void query_key_value(builder *b, mlm__layer_layout *layer, int64_t H, const char *prefix)
 {
     static const char *const weight[3] = {"query.weight", "key.weight", "value.weight"};
     static const char *const bias[3] = {"query.bias", "key.bias", "value.bias"};
@@ -83,7 +83,8 @@ static mlm__affine query_key_value(builder *b, int64_t H, const char *prefix)
         add(b, at.weight + (size_t)(i * H * H), H, H, MLM__INIT_NORMAL, true, prefix, weight[i]);
         add(b, at.bias + (size_t)(i * H), H, 0, MLM__INIT_ZEROS, false, prefix, bias[i]);
     }
-    return at;
+    layer->query = at;
+    layer->key_value = (mlm__affine){at.weight + (size_t)(H * H), at.bias + (size_t)H};
 }
 
 static const char *layer_name(char name[80], int32_t l, const char *part)
@@ -99,8 +100,7 @@ static mlm__layer_layout encoder_layer(builder *b, int32_t l)
     const int64_t H = b->layout->config.hidden_size, I = b->layout->config.intermediate_size;
     char name[80];
     mlm__layer_layout at;
-    at.query = query_key_value(b, H, layer_name(name, l, "attention.self."));
-    at.key_value = (mlm__affine){at.query.weight + (size_t)(H * H), at.query.bias + (size_t)H};
+    query_key_value(b, &at, H, layer_name(name, l, "attention.self."));
     at.attention_output = dense(b, H, H, layer_name(name, l, "attention.output.dense"));
     at.attention_norm = norm(b, H, layer_name(name, l, "attention.output.LayerNorm"));
     at.intermediate = dense(b, I, H, layer_name(name, l, "intermediate.dense"));

@@ -7,17 +7,42 @@
    more often; with more, large models need more memory. */
 enum { CHUNK_SMALL = 2048, CHUNK_LARGE = 1536, SMALL_HIDDEN = 512 };
 
-/* Chunks of like size: what is left is cut into as few parts as can be, and the first of them is
-   this chunk. A small last one would cost as much per weight as a large one. */
+/* The end of a chunk from b on that is filled up to `most` tokens. */
+static int32_t full_end(const int32_t *offsets, int32_t B, int32_t b, int32_t most)
+{
+    int32_t end = b + 1;
+    while (end < B && offsets[end + 1] - offsets[b] <= most)
+        end++;
+    return end;
+}
+
+/* How many of those there are from b on; `enough` if there are more. */
+static int32_t full_count(
+    const int32_t *offsets, int32_t B, int32_t b, int32_t most, int32_t enough)
+{
+    int32_t count = 0;
+    for (; b < B && count < enough; b = full_end(offsets, B, b, most))
+        count++;
+    return count;
+}
+
+/* As many chunks as there would be full ones, of which the last SHARING are of like size: a small one
+   at the end would cost as much per weight as a large one. So each takes its share, and more while
+   the others could not hold what is left. */
 int32_t mlm__network_chunk_end(
     const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
 {
+    enum { SHARING = 4 };
     const int32_t most =
         network->layout->config.hidden_size <= SMALL_HIDDEN ? CHUNK_SMALL : CHUNK_LARGE;
-    const int32_t left = offsets[B] - offsets[b0];
-    const int32_t parts = (left - 1) / most + 1, part = (left - 1) / parts + 1;
+    const int32_t full = full_end(offsets, B, b0, most);
+    const int32_t others = full_count(offsets, B, full, most, SHARING);
+    if (others == SHARING)
+        return full;
+    const int32_t share = (offsets[B] - offsets[b0]) / (others + 1);
     int32_t end = b0 + 1;
-    while (end < B && offsets[end + 1] - offsets[b0] <= part)
+    while (end < full && (offsets[end + 1] - offsets[b0] <= share ||
+                             full_count(offsets, B, end, most, others + 1) > others))
         end++;
     return end;
 }
@@ -64,13 +89,13 @@ mlm__layer_tokens mlm__network_place(
     return all;
 }
 
-size_t mlm__number_used(size_t N, int32_t *numbers, int32_t *rows)
+size_t mlm__number_rows(size_t N, int32_t *row_of, int32_t *rows)
 {
     size_t U = 0;
     for (size_t i = 0; i < N; i++)
-        if (numbers[i]) {
+        if (row_of[i]) {
             rows[U] = (int32_t)i;
-            numbers[i] = (int32_t)U++;
+            row_of[i] = (int32_t)U++;
         }
     return U;
 }
@@ -206,13 +231,13 @@ mlm__cross_entropy mlm__network_cross_entropy(
 }
 
 mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
-    size_t B, const int32_t *offsets, const int32_t *numbers)
+    size_t B, const int32_t *offsets, const int32_t *row_of)
 {
     const mlm__layout *layout = network->layout;
     return (mlm__sentence_head){.B = B,
         .H = (size_t)layout->config.hidden_size,
         .offsets = offsets,
-        .numbers = numbers,
+        .row_of = row_of,
         .pooler = mlm__packed_weights(network->packed, parameters, layout->pooler),
         .classifier = mlm__packed_weights(network->packed, parameters, layout->sentence)};
 }
@@ -306,12 +331,12 @@ mlm_status mlm__network_losses(mlm__network *network, const real *parameters, co
 }
 
 mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const real *hidden, const int32_t *numbers, real *pooled)
+    const mlm__chunk *chunk, const real *hidden, const int32_t *row_of, real *pooled)
 {
     assert(network->layout->config.sentence_head && chunk->B <= network->B);
     mlm__network_begin(network);
     const mlm__sentence_head head =
-        mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets, numbers);
+        mlm__network_sentence_head(network, parameters, (size_t)chunk->B, chunk->offsets, row_of);
     mlm__pooler_forward(&network->compute, &head, hidden, network->sentence.x, pooled);
     mlm__network_end(network);
     return MLM_OK;

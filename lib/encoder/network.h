@@ -52,9 +52,9 @@ int32_t mlm__network_chunk_end(
 /* Inference. hidden [N,H] after `layer`: 0 is the embeddings, L the last. */
 mlm_status mlm__network_forward(mlm__network *network, const real *parameters,
     const mlm__chunk *chunk, int32_t layer, real *hidden);
-/* numbers [N]: not 0 for the tokens that are used; becomes their number among those, whose rows of
-   the chunk are rows [U]. Returns U. */
-size_t mlm__number_used(size_t N, int32_t *numbers, int32_t *rows);
+/* row_of [N]: not 0 for the tokens that are used. Numbers them: row_of becomes their places among
+   each other, and rows [U] has them in that order, ascending. Returns U. */
+size_t mlm__number_rows(size_t N, int32_t *row_of, int32_t *rows);
 /* After the last layer, computed for U > 0 used tokens alone, rows [U], ascending: their states
    [U,H], which with our own products are the same bytes as among all. hidden has room for [N,H]. */
 mlm_status mlm__network_forward_used(mlm__network *network, const real *parameters,
@@ -66,10 +66,10 @@ mlm_status mlm__network_logits(mlm__network *network, const real *parameters, co
    one with the lowest id). correct may be NULL. */
 mlm_status mlm__network_losses(mlm__network *network, const real *parameters, const real *hidden,
     const int32_t *rows, const int32_t *labels, size_t M, double *losses, uint8_t *correct);
-/* pooled [B,H]: tanh(dense(first token)); token i is row numbers[i] of hidden. Only with
+/* pooled [B,H]: tanh(dense(first token)); token i is row row_of[i] of hidden. Only with
    config.sentence_head, as the next. */
 mlm_status mlm__network_pooled(mlm__network *network, const real *parameters,
-    const mlm__chunk *chunk, const real *hidden, const int32_t *numbers, real *pooled);
+    const mlm__chunk *chunk, const real *hidden, const int32_t *row_of, real *pooled);
 /* logits [B,2] of pooled [B,H]. */
 mlm_status mlm__network_sentence_logits(
     mlm__network *network, const real *parameters, const real *pooled, int32_t B, real *logits);

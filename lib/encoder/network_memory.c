@@ -128,7 +128,7 @@ static void take_used(
     used->offsets = take(from, B + 1, sizeof(int32_t));
     if (training) {
         used->rows = take(from, N, sizeof(int32_t));
-        used->numbers = take(from, N, sizeof(int32_t));
+        used->row_of = take(from, N, sizeof(int32_t));
         used->x = take_states(from, network, N * H, states);
         used->dx = take_real(from, N * H);
     }
@@ -167,7 +167,8 @@ static size_t scratch_size(const mlm__network *network, size_t T)
     return (size + unit - 1) / unit * unit;
 }
 
-/* For the inputs of a layer's linear maps over N rows; the heads' have fewer. */
+/* For the inputs of a layer's linear maps over N rows: middle, context, x and in the last layer its
+   used rows, each [N,H], and activated [N,I]; the heads' have fewer. */
 static size_t packing_size(const mlm__network *network, size_t N)
 {
     const mlm_encoder_config *config = &network->layout->config;

@@ -14,7 +14,8 @@
    backward, whatever the chunk has. */
 enum { MLM__HEAD_ROWS = 512 };
 
-/* Activations of a layer that its backward reads. */
+/* Activations of a layer that its backward reads; of the last one the first U rows, but of keys and
+   values. */
 typedef struct mlm__layer_room {
     mlm__rows queries, keys_values; /* [N,H] [N,2H] */
     mlm__rows context, middle;      /* [N,H] */
@@ -63,12 +64,13 @@ typedef struct mlm__layer_tokens {
     mlm__dropper hidden_dropper, attention_dropper;
 } mlm__layer_tokens;
 
+/* For the used tokens, up to N of them. */
 typedef struct mlm__used_room {
     int32_t *sequence, *place, *offsets; /* [N] [N] [B+1] */
     /* training */
-    int32_t *rows, *numbers; /* [N] */
-    mlm__rows x;             /* [N,H] their rows of the last layer's input */
-    real *dx;
+    int32_t *rows, *row_of; /* [N] */
+    mlm__rows x;            /* [N,H] their rows of the last layer's input */
+    real *dx;               /* [N,H] and its gradient */
 } mlm__used_room;
 
 struct mlm__network {
@@ -112,7 +114,7 @@ mlm__prediction_head mlm__network_prediction_head(
 mlm__cross_entropy mlm__network_cross_entropy(
     const mlm__network *network, const real *parameters, const int32_t *labels, size_t M);
 mlm__sentence_head mlm__network_sentence_head(const mlm__network *network, const real *parameters,
-    size_t B, const int32_t *offsets, const int32_t *numbers);
+    size_t B, const int32_t *offsets, const int32_t *row_of);
 
 /* Around every call that computes products. */
 void mlm__network_begin(const mlm__network *network);

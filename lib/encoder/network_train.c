@@ -123,13 +123,13 @@ static size_t labelled_sequences(const mlm__network *network, const mlm__chunk *
 static size_t find_used(const mlm__network *network, const mlm__chunk *chunk)
 {
     const bool firsts = labelled_sequences(network, chunk) > 0;
-    int32_t *numbers = network->used.numbers;
+    int32_t *row_of = network->used.row_of;
     for (int32_t i = 0; i < chunk->N; i++)
-        numbers[i] = (chunk->labels && chunk->labels[i] >= 0) || (firsts && network->place[i] == 0);
-    return mlm__number_used((size_t)chunk->N, numbers, network->used.rows);
+        row_of[i] = (chunk->labels && chunk->labels[i] >= 0) || (firsts && network->place[i] == 0);
+    return mlm__number_rows((size_t)chunk->N, row_of, network->used.rows);
 }
 
-/* Labelled rows in parts of equal size, at most MLM__HEAD_ROWS each. */
+/* Labelled tokens in parts of equal size, at most MLM__HEAD_ROWS each. */
 static void prediction_loss(const step *s, const real *hidden)
 {
     const mlm__chunk *chunk = s->chunk;
@@ -143,7 +143,7 @@ static void prediction_loss(const step *s, const real *hidden)
     for (int32_t i = 0; i < chunk->N; i++) {
         if (chunk->labels[i] < 0)
             continue;
-        room->rows[M] = s->network->used.numbers[i];
+        room->rows[M] = s->network->used.row_of[i];
         room->labels[M] = chunk->labels[i];
         if (++M == part) {
             prediction_rows(s, hidden, M);
@@ -165,7 +165,7 @@ static void sentence_loss(const step *s, const real *hidden)
     if (labelled == 0)
         return;
     const mlm__sentence_head head = mlm__network_sentence_head(
-        network, s->parameters, B, s->chunk->offsets, network->used.numbers);
+        network, s->parameters, B, s->chunk->offsets, network->used.row_of);
     mlm__pooler_forward(&network->compute, &head, hidden, room->x, room->pooled);
     mlm__sentence_logits(&network->compute, &head, room->pooled, room->logits);
     mlm__sentence_loss(B, labels, s->sentence_scale, room->logits, room->losses, room->correct);

@@ -47,18 +47,18 @@ static mlm_status chunk_logits(
     mlm_encoder *encoder, const mlm__chunk *chunk, const asked *what, logit_block *block)
 {
     const int32_t first = chunk->offsets[0], *positions = what->positions;
-    int32_t *numbers;
+    int32_t *row_of;
     float *hidden;
-    MLM__TRY(mlm__chunks_numbers(encoder, chunk, &numbers));
+    MLM__TRY(mlm__chunks_row_of(encoder, chunk, &row_of));
     for (size_t m = 0; m < what->M; m++)
         if (is_in(chunk, positions[m]))
-            numbers[positions[m] - first] = 1;
-    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, numbers, &hidden));
+            row_of[positions[m] - first] = 1;
+    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, row_of, &hidden));
     for (size_t m = 0; m < what->M; m++) {
         if (!is_in(chunk, positions[m]))
             continue;
         block->places[block->count] = m;
-        block->rows[block->count++] = numbers[positions[m] - first];
+        block->rows[block->count++] = row_of[positions[m] - first];
         if (block->count == BLOCK_ROWS)
             MLM__TRY(take_block(encoder, what, hidden, block));
     }
@@ -229,14 +229,14 @@ static mlm_status sentence_logits(mlm_encoder *encoder, const mlm_batch *batch, 
     for (int32_t b = 0; mlm__chunks_next(encoder, batch, &b, &chunk);) {
         float *hidden, *pooled = mlm__scratch_get(
                            encoder->runtime, &encoder->pooled, (size_t)chunk.B * H, sizeof *pooled);
-        int32_t *numbers;
+        int32_t *row_of;
         if (!pooled)
             return MLM_ERR_MEMORY;
-        MLM__TRY(mlm__chunks_numbers(encoder, &chunk, &numbers));
-        mlm__chunks_use_firsts(&chunk, numbers);
-        MLM__TRY(mlm__chunks_forward_used(encoder, &chunk, numbers, &hidden));
+        MLM__TRY(mlm__chunks_row_of(encoder, &chunk, &row_of));
+        mlm__chunks_use_firsts(&chunk, row_of);
+        MLM__TRY(mlm__chunks_forward_used(encoder, &chunk, row_of, &hidden));
         MLM__TRY(mlm__network_pooled(
-            encoder->network, encoder->model->parameters, &chunk, hidden, numbers, pooled));
+            encoder->network, encoder->model->parameters, &chunk, hidden, row_of, pooled));
         MLM__TRY(mlm__network_sentence_logits(encoder->network, encoder->model->parameters, pooled,
             chunk.B, logits + 2 * (size_t)(b - chunk.B)));
     }

@@ -116,7 +116,8 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
 {
     const size_t N = layer->N, U = layer->U, H = layer->H;
     const mlm__residual residual = residual_of(layer);
-    assert(layer->query_rows || U == N);
+    assert(layer->query_rows || (U == N && layer->query_x.numbers == layer->x.numbers &&
+                                    layer->query_x.bf16 == layer->x.bf16));
     mlm__linear_forward(compute, layer->key_value, N, H, 2 * H, mlm__plain_rows(layer->x, H),
         layer->keys_values, NULL, NULL);
     if (layer->query_rows)
@@ -188,9 +189,9 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
         mlm__multiply(
             compute, thread, T, D, rows, h.scale, mlm__transposed(dp, T), q, q0 > 0, dk, stride);
     }
-    for (size_t i = 0; i < h.queries; i++)
+    for (size_t i = 0; into_q.bf16 && i < h.queries; i++)
         mlm__rows_end(compute, mlm__rows_from(into_q, i * H), D, dq + i * q_stride);
-    for (size_t t = 0; t < T; t++) {
+    for (size_t t = 0; into_k.bf16 && t < T; t++) {
         mlm__rows_end(compute, mlm__rows_from(into_k, t * 2 * H), D, dk + t * stride);
         mlm__rows_end(compute, mlm__rows_from(into_v, t * 2 * H), D, dv + t * stride);
     }

@@ -24,7 +24,8 @@ typedef struct mlm__attention {
     mlm__weights output;    /* weight [H,H], bias [H]: output.dense */
     mlm__weights norm;      /* output.LayerNorm */
     mlm__rows x;            /* [N,H] */
-    mlm__rows query_x;      /* [U,H] the queries' rows of x, which forward copies; may lie over x */
+    mlm__rows query_x; /* [U,H] the queries' rows of x, copied by forward, perhaps over the first
+                               rows of x; without query_rows x itself */
     /* Kept for backward. */
     mlm__rows queries;         /* [U,H] */
     mlm__rows keys_values;     /* [N,2H] */
@@ -36,7 +37,7 @@ typedef struct mlm__attention {
 /* Numbers of scratch a thread needs; T is the longest sequence, D = H / A. */
 size_t mlm__attention_scratch(size_t T, size_t D);
 
-/* For each sequence and head, with Q of its queries, K and V [T,D] of its tokens:
+/* For each sequence and head, with Q [queries,D], K and V [T,D] of it:
    context = dropout(softmax(Q K^T / sqrt(D))) V
    out = LayerNorm(query_x + dropout(context Wo^T + bo))
      out [U,H], may be x

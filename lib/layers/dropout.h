@@ -10,11 +10,10 @@
 /* One probability over tokens of a chunk. */
 typedef struct mlm__dropper {
     mlm__random_key key;
-    int64_t position; /* of the chunk's first sequence */
-    const int32_t
-        *sequence;        /* [rows] the sequence, within the chunk, of the token that a row is of */
-    const int32_t *place; /* [rows] its place within the sequence */
-    uint32_t threshold;   /* 0: nothing is dropped */
+    int64_t position;        /* of the chunk's first sequence */
+    const int32_t *sequence; /* [rows] of a row's token: its sequence within the chunk */
+    const int32_t *place;    /* [rows] and its place within that */
+    uint32_t threshold;      /* 0: nothing is dropped */
     real scale;
 } mlm__dropper;
 

@@ -3,8 +3,9 @@
 #include <assert.h>
 
 /* Of a tile: 48 KB, which stay in the core's cache for what follows with what they are computed
-   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. Of few
-   rows, such as the last layer's or a sentence's, tiles are a panel wide. */
+   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. Where
+   they would be few, of few rows (the last layer's, a sentence's) or few columns (a small H), tiles
+   are a panel wide. */
 enum { TILE_ROWS = 48, TILE_COLUMNS = 256, FEW_TILES = 32 };
 
 static size_t tile_columns(size_t m, size_t n)

@@ -8,7 +8,7 @@
 
 static size_t first_row(const mlm__sentence_head *layer, size_t b)
 {
-    return (size_t)layer->numbers[layer->offsets[b] - layer->offsets[0]];
+    return (size_t)layer->row_of[layer->offsets[b] - layer->offsets[0]];
 }
 
 void mlm__pooler_forward(const mlm__compute *compute, const mlm__sentence_head *layer,

@@ -7,7 +7,7 @@
 typedef struct mlm__sentence_head {
     size_t B, H;
     const int32_t *offsets;  /* [B+1]; offsets[b] - offsets[0] is the first token of sequence b */
-    const int32_t *numbers;  /* [N] the row of hidden of each token that has one */
+    const int32_t *row_of;   /* [N] the row of hidden of each token that has one */
     mlm__weights pooler;     /* weight [H,H], bias [H]: bert.pooler.dense */
     mlm__weights classifier; /* weight [2,H], bias [2]: cls.seq_relationship */
 } mlm__sentence_head;

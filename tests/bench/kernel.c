@@ -23,14 +23,15 @@ enum { M = 48, N = MLM__PANEL, ELEMENTS = 256, ROUNDS = 9 };
 #define UNROLLED _Pragma("GCC unroll 24")
 #endif
 
-/* count multiplications and additions of SUMS independent vectors: as many as the kernel has. */
-#define REGISTER_LOOP(name, instructions, vector, sums, zero, load, step, store)                   \
+/* count multiplications and additions of each of `sums` vectors, as many as the kernel has. They
+   begin with different numbers, so that no compiler makes one of them. */
+#define REGISTER_LOOP(name, instructions, vector, sums, load, step, store)                         \
     __attribute__((target(instructions))) static void name(size_t count, float *numbers)           \
     {                                                                                              \
         vector sum[sums];                                                                          \
         UNROLLED                                                                                   \
         for (size_t i = 0; i < sums; i++)                                                          \
-            sum[i] = zero();                                                                       \
+            sum[i] = load(numbers + 32 + 16 * i);                                                  \
         const vector a = load(numbers), b = load(numbers + 16);                                    \
         for (size_t l = 0; l < count; l++) {                                                       \
             UNROLLED                                                                               \
@@ -42,12 +43,12 @@ enum { M = 48, N = MLM__PANEL, ELEMENTS = 256, ROUNDS = 9 };
             store(numbers + 32 + 16 * i, sum[i]);                                                  \
     }
 
-REGISTER_LOOP(loop_avx2, "avx2,fma", __m256, 12, _mm256_setzero_ps, _mm256_loadu_ps,
-    _mm256_fmadd_ps(a, b, sum[i]), _mm256_storeu_ps)
-REGISTER_LOOP(loop_avx512, "avx512f", __m512, 24, _mm512_setzero_ps, _mm512_loadu_ps,
-    _mm512_fmadd_ps(a, b, sum[i]), _mm512_storeu_ps)
-REGISTER_LOOP(loop_avx512_bf16, "avx512f,avx512bf16", __m512, 24, _mm512_setzero_ps,
-    _mm512_loadu_ps, _mm512_dpbf16_ps(sum[i], (__m512bh)a, (__m512bh)b), _mm512_storeu_ps)
+REGISTER_LOOP(loop_avx2, "avx2,fma", __m256, 12, _mm256_loadu_ps, _mm256_fmadd_ps(a, b, sum[i]),
+    _mm256_storeu_ps)
+REGISTER_LOOP(loop_avx512, "avx512f", __m512, 24, _mm512_loadu_ps, _mm512_fmadd_ps(a, b, sum[i]),
+    _mm512_storeu_ps)
+REGISTER_LOOP(loop_avx512_bf16, "avx512f,avx512bf16", __m512, 24, _mm512_loadu_ps,
+    _mm512_dpbf16_ps(sum[i], (__m512bh)a, (__m512bh)b), _mm512_storeu_ps)
 
 static const struct {
     const char *name;
@@ -70,8 +71,10 @@ typedef struct kernel {
 static void *allocate(size_t bytes)
 {
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!memory)
+    if (!memory) {
+        fputs("kernel: no memory\n", stderr);
         exit(1);
+    }
     return memset(memory, 0, (bytes + 63) / 64 * 64);
 }
 
@@ -110,6 +113,8 @@ static double loop_rate(size_t which)
 {
     enum { COUNT = 2000000 };
     static float numbers[32 + 24 * 16];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        numbers[i] = 0x1p-10f * (float)(1 + i);
     const double began = mlm__seconds();
     loops[which].loop(COUNT, numbers);
     return loops[which].flops * COUNT / (mlm__seconds() - began);

@@ -138,8 +138,8 @@ double step_flops(const mlm_encoder_config *config, const mlm_batch *batch)
     const double H = config->hidden_size, I = config->intermediate_size;
     const double V = config->vocab_size, L = config->num_hidden_layers;
     const double N = batch->offsets[batch->B];
-    double pairs = 0, asked = 0,
-           M = 0; /* of queries and keys: in all layers but the last, and there */
+    double pairs = 0, asked = 0; /* of a query and a key: in a layer, in the last one */
+    double M = 0;
     for (int32_t b = 0; b < batch->B; b++) {
         const double t = batch->offsets[b + 1] - batch->offsets[b];
         double labels = 0;

@@ -171,26 +171,74 @@ START_TEST(sentence_logits_are_transformers)
 }
 END_TEST
 
-/* Every sequence of a batch of several chunks has what it has in the fixture alone, to rounding.
-   Positions run backwards, one a sequence and some of them twice. */
-/* Whatever is left over by whole chunks is not a chunk of its own. */
-START_TEST(chunks_are_of_like_size)
+/* The chunks of a batch of such lengths: how many, the smallest and the largest. */
+static int32_t chunks_of_lengths(const int32_t *lengths, int32_t B, int32_t *least, int32_t *most)
 {
-    enum { B = 600 };
-    int32_t offsets[B + 1], least = B, most = 0;
-    for (int32_t b = 0; b <= B; b++)
-        offsets[b] = 20 + (6 + _i) * b;
-    for (int32_t b = 0, end; b < B; b = end) {
+    int32_t *offsets = calloc((size_t)B + 1, sizeof *offsets), count = 0;
+    ck_assert_ptr_nonnull(offsets);
+    offsets[0] = 20;
+    for (int32_t b = 0; b < B; b++)
+        offsets[b + 1] = offsets[b] + lengths[b];
+    *least = INT32_MAX;
+    *most = 0;
+    for (int32_t b = 0, end; b < B; b = end, count++) {
         end = mlm__network_chunk_end(masked->network, offsets, B, b);
         ck_assert(end > b && end <= B);
-        least = end - b < least ? end - b : least;
-        most = end - b > most ? end - b : most;
+        const int32_t N = offsets[end] - offsets[b];
+        *least = N < *least ? N : *least;
+        *most = N > *most ? N : *most;
     }
-    ck_assert_int_lt(most, B);
-    ck_assert_int_le(most - least, 2);
+    free(offsets);
+    return count;
+}
+
+/* The limit of a chunk, found with sequences of one token. */
+static int32_t chunk_limit(void)
+{
+    enum { B = 5000 };
+    static int32_t ones[B];
+    for (int32_t b = 0; b < B; b++)
+        ones[b] = 1;
+    for (int32_t tokens = 1;; tokens++) {
+        int32_t least, most;
+        if (chunks_of_lengths(ones, tokens, &least, &most) > 1)
+            return tokens - 1;
+    }
+}
+
+/* Chunks are as few as full ones would be, none is above the limit, and what full ones left over is
+   not a small one of its own. */
+START_TEST(chunks_are_of_like_size)
+{
+    enum { B = 300 };
+    int32_t lengths[B], longest = 0, full = 0, N = 0, least, most;
+    const int32_t limit = chunk_limit();
+    uint64_t state = (uint64_t)_i + 1;
+    for (int32_t b = 0; b < B; b++) {
+        /* just below two full chunks; unequal ones; random ones */
+        const int32_t kinds[] = {
+            limit / 16 - (b >= 16 ? 4 : 0), 99, (int32_t)(test_random(&state) % 120) + 3};
+        lengths[b] = kinds[_i % 3];
+    }
+    const int32_t counts[] = {32, 41, 90 + _i};
+    const int32_t count = counts[_i % 3];
+    for (int32_t b = 0; b < count; b++) {
+        longest = lengths[b] > longest ? lengths[b] : longest;
+        if (full == 0 || N + lengths[b] > limit) {
+            full++;
+            N = 0;
+        }
+        N += lengths[b];
+    }
+    ck_assert_int_ge(full, 2);
+    ck_assert_int_eq(chunks_of_lengths(lengths, count, &least, &most), full);
+    ck_assert_int_le(most, limit);
+    ck_assert_int_le(most - least, 2 * longest);
 }
 END_TEST
 
+/* Every sequence of a batch of several chunks has what it has in the fixture alone, to rounding.
+   Positions run backwards, one a sequence and some of them twice. */
 START_TEST(a_long_batch_is_cut_in_chunks)
 {
     enum { B = 700 };
@@ -399,7 +447,7 @@ Suite *compute_suite(void)
     tcase_add_test(tests, equal_tokens_come_by_id);
     tcase_add_test(tests, embeddings_are_transformers);
     tcase_add_test(tests, sentence_logits_are_transformers);
-    tcase_add_loop_test(tests, chunks_are_of_like_size, 0, 5);
+    tcase_add_loop_test(tests, chunks_are_of_like_size, 0, 9);
     tcase_add_test(tests, a_long_batch_is_cut_in_chunks);
     tcase_add_test(tests, threads_do_not_change_bytes);
     tcase_add_test(tests, the_rounding_mode_does_not_change_bytes);

@@ -222,6 +222,7 @@ while read -r line; do echo "$line" | "$programs/score" --model model; done < li
 paste alone out > both
 holds "score: a line says the same alone and among others" both awk '
     { d = $1 - $4; if (d > 1e-3 || d < -1e-3 || $3 != $6) exit 1 }' both
+# Right and wrong are what the scores of single lines say.
 paste -d'|' out lines | sort -g | cut -d'|' -f2 > unlikely_first
 likely=$(tail -n 1 unlikely_first) unlikely=$(head -n 1 unlikely_first)
 printf '%s\t%s\n' "$likely" "$unlikely" "$unlikely" "$likely" "The cat." "the  CAT ." > pairs
