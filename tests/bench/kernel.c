@@ -64,34 +64,29 @@ typedef struct kernel {
     const mlm__products *products;
     mlm__operand a, b;
     size_t k;
-    float *c;
     void *room;
 } kernel;
 
-static void *allocate(size_t bytes)
-{
-    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (!memory) {
-        fputs("kernel: no memory\n", stderr);
-        exit(1);
-    }
-    return memset(memory, 0, (bytes + 63) / 64 * 64);
-}
+enum { LONGEST = 2 * ELEMENTS };
+static _Alignas(64) float a[M * LONGEST], b[LONGEST * N], c[M * N];
+static _Alignas(64) uint16_t rounded[M * LONGEST];
+static _Alignas(64) float packed[LONGEST * N];
 
 static kernel kernel_make(const mlm__products *products)
 {
     const size_t k = ELEMENTS * (products->bf16 ? 2 : 1);
+    kernel it = {products, mlm__plain(a, k), mlm__packed_whole(packed, k), k,
+        aligned_alloc(64, (products->room_size + 63) / 64 * 64)};
     uint64_t state = 1;
-    float *a = allocate(M * k * sizeof *a), *b = allocate(k * N * sizeof *b);
-    uint16_t *rounded = allocate(M * k * sizeof *rounded);
-    void *packed = allocate(products->packed_size(k, N));
+    if (!it.room || products->packed_size(k, N) > sizeof packed) {
+        fputs("kernel: no memory\n", stderr);
+        exit(1);
+    }
     for (size_t i = 0; i < M * k; i++)
         a[i] = (float)(test_random(&state) >> 40) * 0x1p-24f;
     for (size_t i = 0; i < k * N; i++)
         b[i] = (float)(test_random(&state) >> 40) * 0x1p-24f;
     products->pack(mlm__plain(b, N), k, N, 0, 0, k, packed);
-    kernel it = {products, mlm__plain(a, k), mlm__packed_whole(packed, k), k,
-        allocate(M * N * sizeof(float)), allocate(products->room_size)};
     if (products->bf16) {
         products->round(M * k, a, rounded);
         it.a = (mlm__operand){.bf16 = rounded, .stride = k};
@@ -105,7 +100,7 @@ static double kernel_rate(const kernel *it)
     enum { CALLS = 3000 };
     const double began = mlm__seconds();
     for (int i = 0; i < CALLS; i++)
-        it->products->multiply(M, N, it->k, 1, it->a, it->b, false, it->c, N, it->room);
+        it->products->multiply(M, N, it->k, 1, it->a, it->b, false, c, N, it->room);
     return 2.0 * M * N * (double)it->k * CALLS / (mlm__seconds() - began);
 }
 
@@ -120,9 +115,9 @@ static double loop_rate(size_t which)
     return loops[which].flops * COUNT / (mlm__seconds() - began);
 }
 
-static int by_size(const void *a, const void *b)
+static int by_size(const void *first, const void *second)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
+    const double x = *(const double *)first, y = *(const double *)second;
     return (x > y) - (x < y);
 }
 
@@ -137,6 +132,7 @@ static void measure(const mlm__products *products, size_t which)
         alone[i] = loop_rate(which);
         ratio[i] = own[i] / alone[i];
     }
+    free(it.room);
     qsort(own, ROUNDS, sizeof *own, by_size);
     qsort(alone, ROUNDS, sizeof *alone, by_size);
     qsort(ratio, ROUNDS, sizeof *ratio, by_size);
