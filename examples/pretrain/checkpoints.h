@@ -78,10 +78,23 @@ static inline int is_checkpoint(const char *directory)
     return has_file(directory, "/trainer.json") || has_file(directory, ".mlm-old/trainer.json");
 }
 
-/* What is left of one whose removal was cut off. */
+static inline int is_empty(const char *directory)
+{
+    DIR *folder = opendir(directory);
+    const struct dirent *entry;
+    int empty = folder != NULL;
+    while (empty && (entry = readdir(folder)))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    if (folder)
+        closedir(folder);
+    return empty;
+}
+
+/* What is left of one whose removal was cut off: moments, or not even they. */
 static inline int is_remnant(const char *directory)
 {
-    return !is_checkpoint(directory) && has_file(directory, "/optimizer.safetensors");
+    return !is_checkpoint(directory) &&
+           (has_file(directory, "/optimizer.safetensors") || is_empty(directory));
 }
 
 /* A model that is of no run. */

@@ -125,7 +125,7 @@ same "its checkpoint is the new one's" straight/trainer.json overwritten/trainer
 holds "its kept ones are gone" out [ ! -e overwritten-checkpoint-18 ]
 untimed overwritten.jsonl > overwritten.metrics
 same "its metrics are the new one's" straight.metrics overwritten.metrics
-mkdir taken-checkpoint-5 taken-checkpoint-6 taken-checkpoint-7
+mkdir taken-checkpoint-3 taken-checkpoint-5 taken-checkpoint-6 taken-checkpoint-7
 cp straight/config.json straight/model.safetensors taken-checkpoint-5
 cp straight/model.safetensors straight/optimizer.safetensors taken-checkpoint-6
 fails "a model of no run where a kept one goes" \
@@ -138,6 +138,7 @@ for file in config.json model.safetensors; do
     same "a model of no run stays: $file" straight/$file taken-checkpoint-5/$file
 done
 holds "what is left of a removed one is gone" err [ ! -e taken-checkpoint-6 ]
+holds "and its empty directory" err [ ! -e taken-checkpoint-3 ]
 # A new run that was killed when it had saved and not yet removed what is older.
 "$programs/pretrain" --output begun $small --steps 1000000 --save-every 0 text.txt > out 2> err &
 process=$!
