@@ -92,3 +92,11 @@ mlm_status mlm__chunks_forward_used(
     return mlm__network_forward_used(
         encoder->network, encoder->model->parameters, chunk, rows, U, room);
 }
+
+mlm_status mlm__chunks_forward_firsts(
+    mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **row_of, float **hidden)
+{
+    MLM__TRY(mlm__chunks_row_of(encoder, chunk, row_of));
+    mlm__chunks_use_firsts(chunk, *row_of);
+    return mlm__chunks_forward_used(encoder, chunk, *row_of, hidden);
+}

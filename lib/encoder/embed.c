@@ -82,9 +82,7 @@ static mlm_status embed_firsts(
     const size_t H = (size_t)encoder->model->layout->config.hidden_size;
     int32_t *row_of;
     float *hidden;
-    MLM__TRY(mlm__chunks_row_of(encoder, chunk, &row_of));
-    mlm__chunks_use_firsts(chunk, row_of);
-    MLM__TRY(mlm__chunks_forward_used(encoder, chunk, row_of, &hidden));
+    MLM__TRY(mlm__chunks_forward_firsts(encoder, chunk, &row_of, &hidden));
     if (pooling == MLM_POOL_BERT)
         return mlm__network_pooled(
             encoder->network, encoder->model->parameters, chunk, hidden, row_of, embeddings);

@@ -232,9 +232,7 @@ static mlm_status sentence_logits(mlm_encoder *encoder, const mlm_batch *batch, 
         int32_t *row_of;
         if (!pooled)
             return MLM_ERR_MEMORY;
-        MLM__TRY(mlm__chunks_row_of(encoder, &chunk, &row_of));
-        mlm__chunks_use_firsts(&chunk, row_of);
-        MLM__TRY(mlm__chunks_forward_used(encoder, &chunk, row_of, &hidden));
+        MLM__TRY(mlm__chunks_forward_firsts(encoder, &chunk, &row_of, &hidden));
         MLM__TRY(mlm__network_pooled(
             encoder->network, encoder->model->parameters, &chunk, hidden, row_of, pooled));
         MLM__TRY(mlm__network_sentence_logits(encoder->network, encoder->model->parameters, pooled,
