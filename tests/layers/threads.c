@@ -51,22 +51,42 @@ static mlm_encoder_config large_config(void)
     return config;
 }
 
+/* Sequences b to end - 1, where they are in the stream, with their labels. */
+static mlm__chunk part_of(const batch *it, int32_t b, int32_t end)
+{
+    const int32_t first = offsets[b];
+    return (mlm__chunk){.B = end - b,
+        .N = offsets[end] - first,
+        .position = 100 + b,
+        .offsets = offsets + b,
+        .input_ids = it->ids + first,
+        .token_type_ids = it->types + first,
+        .labels = it->labels + first,
+        .sentence_labels = it->sentence_labels + b};
+}
+
+static test_model make_model(
+    const mlm_encoder_config *config, int32_t threads, const mlm__products *products)
+{
+    test_model model = test_model_make_with(config, threads, products);
+    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
+    return model;
+}
+
+static test_model make_large(int32_t threads, const mlm__products *products)
+{
+    const mlm_encoder_config config = large_config();
+    return make_model(&config, threads, products);
+}
+
 static const mlm__dropout dropout = {.hidden = 0.1, .attention = 0.1, .seed = 7, .step = 11};
 
 static outcome run_config(
     const mlm_encoder_config *config, int32_t threads, const mlm__products *products)
 {
-    test_model model = test_model_make_with(config, threads, products);
+    test_model model = make_model(config, threads, products);
     const batch it = random_batch();
-    model.chunk = (mlm__chunk){.B = B,
-        .N = N,
-        .position = 100,
-        .offsets = offsets,
-        .input_ids = it.ids,
-        .token_type_ids = it.types,
-        .labels = it.labels,
-        .sentence_labels = it.sentence_labels};
-    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
+    model.chunk = part_of(&it, 0, B);
     outcome result = {.size = model.layout->size, .hidden_count = N * (size_t)config->hidden_size};
     result.hidden = malloc(result.hidden_count * sizeof(real));
     result.gradients = malloc(model.layout->size * sizeof(real));
@@ -115,21 +135,15 @@ START_TEST(bytes_of_a_sequence_do_not_depend_on_others)
     if (!products)
         return;
     outcome together = run(2, products);
-    const mlm_encoder_config config = large_config();
-    test_model model = test_model_make_with(&config, 2, products);
+    test_model model = make_large(2, products);
     const batch it = random_batch();
     real *hidden = malloc(N * H * sizeof(real));
     ck_assert_ptr_nonnull(hidden);
-    assert_ok(mlm__network_reserve(model.network, N, B, T, 0));
     for (int32_t b = 0; b < B; b++) {
-        const int32_t first = offsets[b], count = offsets[b + 1] - first;
-        const mlm__chunk chunk = {.B = 1,
-            .N = count,
-            .offsets = offsets + b,
-            .input_ids = it.ids + first,
-            .token_type_ids = it.types + first};
+        const mlm__chunk chunk = part_of(&it, b, b + 1);
         assert_ok(mlm__network_forward(model.network, model.parameters, &chunk, 2, hidden));
-        ck_assert_mem_eq(hidden, together.hidden + first * H, (size_t)count * H * sizeof(real));
+        ck_assert_mem_eq(
+            hidden, together.hidden + offsets[b] * H, (size_t)chunk.N * H * sizeof(real));
     }
     free(hidden);
     test_model_free(&model);
@@ -161,16 +175,13 @@ START_TEST(chosen_rows_are_those_of_all)
     if (!products)
         return;
     outcome all = run(1, products);
-    const mlm_encoder_config config = large_config();
-    test_model model = test_model_make_with(&config, 2, products);
+    test_model model = make_large(2, products);
     const batch it = random_batch();
-    model.chunk = (mlm__chunk){
-        .B = B, .N = N, .offsets = offsets, .input_ids = it.ids, .token_type_ids = it.types};
+    model.chunk = part_of(&it, 0, B);
     int32_t rows[N];
     const size_t M = choose_rows(_i / VARIANTS, rows);
     real *hidden = malloc(N * H * sizeof(real));
     ck_assert_ptr_nonnull(hidden);
-    assert_ok(mlm__network_reserve(model.network, N, B, T, 0));
     assert_ok(
         mlm__network_forward_used(model.network, model.parameters, &model.chunk, rows, M, hidden));
     for (size_t m = 0; m < M; m++) {
@@ -248,21 +259,11 @@ END_TEST
 START_TEST(masks_follow_the_position)
 {
     outcome together = run(2, mlm__products_get(false));
-    const mlm_encoder_config config = large_config();
-    test_model model = test_model_make(&config, 2);
+    test_model model = make_large(2, mlm__products_get(false));
     const batch it = random_batch();
-    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
     mlm__sums sums = {0}, other = {0};
     for (int32_t b = 0; b < B; b++) {
-        const int32_t first = offsets[b];
-        mlm__chunk chunk = {.B = 1,
-            .N = offsets[b + 1] - first,
-            .position = 100 + b,
-            .offsets = offsets + b,
-            .input_ids = it.ids + first,
-            .token_type_ids = it.types + first,
-            .labels = it.labels + first,
-            .sentence_labels = it.sentence_labels + b};
+        const mlm__chunk chunk = part_of(&it, b, b + 1);
         assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
             &(mlm__frozen){0}, model.gradients, &sums));
         mlm__dropout next = dropout;
@@ -293,10 +294,8 @@ START_TEST(labels_add_up)
     if (!products)
         return;
     outcome together = run(2, products);
-    const mlm_encoder_config config = large_config();
-    test_model model = test_model_make_with(&config, 2, products);
+    test_model model = make_large(2, products);
     const batch it = random_batch();
-    assert_ok(mlm__network_reserve(model.network, N, B, T, 1));
     mlm__sums sums = {0};
     const double bound = products->bf16 ? 0.02 : 1e-5;
     for (int32_t part = 0; part < PARTS; part++) {
@@ -307,14 +306,9 @@ START_TEST(labels_add_up)
         }
         for (int32_t b = 0; b < B; b++)
             sentence_labels[b] = part == b % 2 ? it.sentence_labels[b] : MLM_NO_LABEL;
-        const mlm__chunk chunk = {.B = B,
-            .N = N,
-            .position = 100,
-            .offsets = offsets,
-            .input_ids = it.ids,
-            .token_type_ids = it.types,
-            .labels = labels,
-            .sentence_labels = sentence_labels};
+        mlm__chunk chunk = part_of(&it, 0, B);
+        chunk.labels = labels;
+        chunk.sentence_labels = sentence_labels;
         assert_ok(mlm__network_train(model.network, model.parameters, &chunk, &dropout, 0.01, 0.02,
             &(mlm__frozen){0}, model.gradients, &sums));
     }
