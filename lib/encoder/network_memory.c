@@ -223,7 +223,8 @@ mlm_status mlm__network_create(mlm_runtime *runtime, const mlm__layout *layout,
     network->compute.kernels = mlm__kernels_get();
     network->compute.products = products;
     network->packed = packed;
-    network->cut = mlm__vocabulary_cut_make((size_t)layout->config.vocab_size);
+    network->cut = mlm__vocabulary_cut_make(
+        (size_t)layout->config.vocab_size, (size_t)layout->config.hidden_size);
     network->layers = mlm__alloc_zero(
         runtime, (size_t)layout->config.num_hidden_layers + 1, sizeof *network->layers);
     if (!network->layers) {

@@ -6,8 +6,10 @@
 #include "layers/linear.h"
 #include "layers/pack_operands.h"
 
-/* Groups are fixed, not one a thread, so that the order of the sum over them is. */
-enum { GROUPS = 16, BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
+/* Groups are fixed, not one a thread, so that the order of the sum over them is. A large model's are
+   pieces enough for 64 threads; a small one's cost it less memory to sum. */
+enum { GROUPS = 16, GROUPS_LARGE = 64, LARGE_H = 768 };
+enum { BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
 /* Rows whose logits of a block are computed at a time, and are in the core's cache for what
    follows. */
@@ -18,10 +20,11 @@ static size_t round_up(size_t x, size_t unit)
     return (x + unit - 1) / unit * unit;
 }
 
-mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V)
+mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V, size_t H)
 {
     mlm__vocabulary_cut cut = {.V = V};
-    cut.group_width = round_up((V + GROUPS - 1) / GROUPS, WIDTH_UNIT);
+    cut.group_width =
+        round_up(mlm__tiles_along(V, H < LARGE_H ? GROUPS : GROUPS_LARGE), WIDTH_UNIT);
     cut.groups = (V + cut.group_width - 1) / cut.group_width;
     cut.blocks_a_group = (cut.group_width + BLOCK_WIDTH_MOST - 1) / BLOCK_WIDTH_MOST;
     cut.block_width =
@@ -39,13 +42,14 @@ typedef struct block {
     size_t index, first, width;
 } block;
 
-static block block_of(mlm__vocabulary_cut cut, size_t group, size_t b)
+static block block_of(mlm__vocabulary_cut cut, size_t index)
 {
+    const size_t group = index / cut.blocks_a_group, b = index % cut.blocks_a_group;
     size_t first = group * cut.group_width + b * cut.block_width;
     size_t end = first + cut.block_width, group_end = (group + 1) * cut.group_width;
     end = end < group_end ? end : group_end;
     end = end < cut.V ? end : cut.V;
-    return (block){group * cut.blocks_a_group + b, first, end > first ? end - first : 0};
+    return (block){index, first, end > first ? end - first : 0};
 }
 
 static size_t block_count(mlm__vocabulary_cut cut)
@@ -105,24 +109,20 @@ static void block_rows(
     }
 }
 
-static void group_piece(void *context, size_t piece, int32_t thread)
+static void block_piece(void *context, size_t piece, int32_t thread)
 {
     const forward_work *work = context;
     const mlm__cross_entropy *layer = work->layer;
-    for (size_t b = 0; b < layer->cut.blocks_a_group; b++) {
-        const block at = block_of(layer->cut, piece, b);
-        if (at.width == 0) {
-            for (size_t m = 0; m < layer->M; m++) {
-                layer->maxima[m * block_count(layer->cut) + at.index] = -INFINITY;
-                layer->sums[m * block_count(layer->cut) + at.index] = 0;
-            }
-        } else {
-            for (size_t m = 0; m < layer->M; m += LOGIT_ROWS)
-                block_rows(work, at,
-                    (mlm__row_range){m, layer->M - m < LOGIT_ROWS ? layer->M - m : LOGIT_ROWS},
-                    mlm__rows_from(layer->exponentials, layer->M * at.first + m * at.width),
-                    thread);
+    const block at = block_of(layer->cut, piece);
+    if (at.width == 0) {
+        for (size_t m = 0; m < layer->M; m++) {
+            layer->maxima[m * block_count(layer->cut) + at.index] = -INFINITY;
+            layer->sums[m * block_count(layer->cut) + at.index] = 0;
         }
+    } else {
+        for (size_t m = 0; m < layer->M; m += LOGIT_ROWS)
+            block_rows(work, at, (mlm__row_range){m, mlm__least(LOGIT_ROWS, layer->M - m)},
+                mlm__rows_from(layer->exponentials, layer->M * at.first + m * at.width), thread);
     }
 }
 
@@ -159,8 +159,8 @@ void mlm__cross_entropy_forward(
     const mlm__compute *compute, const mlm__cross_entropy *layer, double *losses, uint8_t *correct)
 {
     forward_work work = {compute, layer, losses, correct};
-    mlm__compute_pieces(compute, product_size(layer->M, layer->H, layer->cut.V), layer->cut.groups,
-        group_piece, &work);
+    mlm__compute_pieces(compute, product_size(layer->M, layer->H, layer->cut.V),
+        block_count(layer->cut), block_piece, &work);
     mlm__compute_row_pieces(compute, layer->M * block_count(layer->cut), mlm__pieces_of(layer->M),
         combine_piece, &work);
 }
@@ -224,7 +224,7 @@ static void group_backward_piece(void *context, size_t piece, int32_t thread)
     const mlm__cross_entropy *layer = work->layer;
     real *part = work->parts + piece * layer->M * layer->H;
     for (size_t b = 0; b < layer->cut.blocks_a_group; b++) {
-        const block at = block_of(layer->cut, piece, b);
+        const block at = block_of(layer->cut, piece * layer->cut.blocks_a_group + b);
         if (at.width > 0)
             block_gradients(work, at, part, b == 0, thread);
     }
