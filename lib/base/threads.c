@@ -19,10 +19,10 @@
  */
 enum { INSIDE_MASK = 0x7FF, OPEN = 0x800, NUMBER_ONE = 0x1000 };
 
-/* How long a thread spins before it sleeps. Once the caller has left: longer than the gap between
-   the kernels of a step, shorter than anyone notices. While the work lasts: longer than the pieces
-   of a small model, which are over before a sleeper has woken; next to longer ones that is nothing. */
-enum { NANOSECONDS_AFTER = 40000, NANOSECONDS_DURING = 120000 };
+/* How long a thread spins before it sleeps: longer than the gap between the kernels of a step and
+   than most of a small model's pieces, which are over before a sleeper has woken; shorter than
+   anyone notices. */
+enum { SPIN_NANOSECONDS = 50000 };
 
 int32_t mlm__core_count(void)
 {
@@ -79,7 +79,7 @@ static bool all_left(const mlm__pool *pool, unsigned seen)
 /* Whether the condition came true before it was time to sleep. */
 static bool spin(const mlm__pool *pool, condition_fn *condition, unsigned seen)
 {
-    int64_t start = 0, at_work = 0;
+    int64_t start = 0;
     for (unsigned i = 0;; i++) {
         if (condition(pool, seen))
             return true;
@@ -87,10 +87,8 @@ static bool spin(const mlm__pool *pool, condition_fn *condition, unsigned seen)
         if (i % 64 == 63) {
             const int64_t now = mlm__nanoseconds();
             if (start == 0)
-                start = at_work = now;
-            if (atomic_load(&pool->user) != 0)
-                at_work = now;
-            if (now - at_work > NANOSECONDS_AFTER || now - start > NANOSECONDS_DURING)
+                start = now;
+            if (now - start > SPIN_NANOSECONDS)
                 return false;
         }
     }
