@@ -7,9 +7,10 @@
 
 enum { NORM_COLUMNS = 64 };
 
-/* Of a tile of a weight's gradient: its rows of dy are packed for it alone, so that a wide one packs
-   them less often; small weights need several tiles for several threads. */
-enum { TILE_ROWS = 128, TILE_COLUMNS = 256, TILE_COLUMNS_LARGE = 512, LARGE_WEIGHT = 512 * 512 };
+/* Of a tile of a weight's gradient: as many rows as are whole tiles of the product's own and whole
+   vectors of its packing; its rows of dy are packed for it alone, so that a wide one packs them less
+   often; small weights need several tiles for several threads. */
+enum { TILE_ROWS = 96, TILE_COLUMNS = 256, TILE_COLUMNS_LARGE = 512, LARGE_WEIGHT = 512 * 512 };
 
 size_t mlm__parameter_gradients_scratch(void)
 {
