@@ -68,7 +68,7 @@ static mlm__layer_room take_layer(
     mlm__layer_room room;
     room.queries = take_rows(from, network, N * H, false);
     room.keys_values = take_rows(from, network, N * 2 * H, false);
-    room.context = take_rows(from, network, N * H, true);
+    room.context = take_rows(from, network, N * H, false);
     room.middle = take_states(from, network, N * H, states);
     room.up = take_real(from, N * (size_t)config->intermediate_size);
     room.out = training ? take_states(from, network, N * H, states) : (mlm__rows){0};
@@ -142,9 +142,9 @@ static void take_backward(arena *from, mlm__network *network, size_t N)
     room->dout = take_real(from, N * H);
     room->dmiddle = take_real(from, N * H);
     room->dx = take_real(from, N * H);
-    room->dcontext = take_real(from, N * H);
     room->attention_dproj = take_rows(from, network, N * H, false);
     room->output_dproj = take_rows(from, network, N * H, false);
+    room->dcontext = take_rows(from, network, N * H, false);
     room->dqueries = take_rows(from, network, N * H, false);
     room->dkeys_values = take_rows(from, network, N * 2 * H, false);
     room->dup = take_rows(from, network, N * I, false);

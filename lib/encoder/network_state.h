@@ -48,10 +48,10 @@ typedef struct mlm__sentence_room {
 
 /* Gradients on their way back. */
 typedef struct mlm__backward_room {
-    real *dout, *dmiddle, *dx, *dcontext;    /* [N,H] */
-    mlm__rows attention_dproj, output_dproj; /* [N,H] */
-    mlm__rows dqueries, dkeys_values;        /* [N,H] [N,2H] */
-    mlm__rows dup;                           /* [N,I] */
+    real *dout, *dmiddle, *dx;                         /* [N,H] */
+    mlm__rows attention_dproj, output_dproj, dcontext; /* [N,H] */
+    mlm__rows dqueries, dkeys_values;                  /* [N,H] [N,2H] */
+    mlm__rows dup;                                     /* [N,I] */
 } mlm__backward_room;
 
 /* The tokens of a chunk that a layer is computed for: all N, but in the last layer only those U that

@@ -42,9 +42,8 @@ typedef struct mlm__kernels {
     void (*add)(size_t n, const real *x, real *y);     /* y += x */
     void (*scale)(size_t n, real factor, real *x);     /* x *= factor */
     void (*product)(size_t n, const real *x, real *y); /* y *= x, element by element */
-    real (*dot)(size_t n, const real *x, const real *y);
     real (*maximum)(size_t n, const real *x);       /* n > 0; skips NaN */
-    /* x = exp(x - shift), where x is about the shift or less: by 64 at most. The sum of them. */
+    /* x = exp(x - shift), where x - shift is at most 64. The sum of them. */
     real (*exp_sum)(size_t n, real shift, real *x);
     void (*tanh)(size_t n, const real *x, real *y);
 
@@ -67,10 +66,10 @@ typedef struct mlm__kernels {
         size_t n, const real *residual, const real *multipliers, const real *y, real *s);
 
     /* A row of attention probabilities p, and dp, the gradient of what dropout with multipliers m
-       (NULL: all 1) made of them, become dp = p (m dp - sum of p m dp) and p = m p. shift is about
-       that sum; it is taken off first and the sum of what is left then, so that little is lost
-       where all of dp is nearly equal, and the new dp adds up to 0. */
-    void (*softmax_backward)(size_t n, real shift, const real *multipliers, real *p, real *dp);
+       (NULL: all 1) made of them, become dp = p (m dp - sum of p m dp) and p = m p. That sum is taken
+       off twice, the second time of what is left, so that little is lost where all of dp is nearly
+       equal, and the new dp adds up to 0. */
+    void (*softmax_backward)(size_t n, const real *multipliers, real *p, real *dp);
 
     /* sums[j] += sum over i of x[i * stride + j], rows x columns. Rows are added in groups of 32,
        each into a sum of its own, so that the error does not grow with their number. */

@@ -70,6 +70,8 @@ static void head_piece(void *context, size_t piece, int32_t thread)
         const size_t rows = mlm__least(QUERY_ROWS, h.queries - q0), first = h.first_query + q0;
         real *room = scores + rows * T;
         const mlm__rows out = mlm__rows_from(layer->context, first * H + a * D);
+        real *numbers = mlm__rows_begin(out, room + T);
+        const size_t stride = out.numbers ? H : D;
         mlm__softmax_row *softmax = layer->softmax + first * layer->A + a;
         mlm__multiply(work->compute, thread, rows, T, D, h.scale, mlm__operand_from(h.q, q0, 0),
             mlm__transpose(h.k), false, scores, T);
@@ -83,11 +85,10 @@ static void head_piece(void *context, size_t piece, int32_t thread)
             softmax[r * layer->A] = (mlm__softmax_row){maximum, 1 / sum};
         }
         mlm__multiply(work->compute, thread, rows, D, T, 1, mlm__plain(scores, T), h.v, false,
-            out.numbers, H);
+            numbers, stride);
         for (size_t r = 0; r < rows; r++) {
-            const mlm__rows row = mlm__rows_from(out, r * H);
-            kernels->scale(D, softmax[r * layer->A].inverse_sum, row.numbers);
-            mlm__rows_end(work->compute, row, D, row.numbers);
+            kernels->scale(D, softmax[r * layer->A].inverse_sum, numbers + r * stride);
+            mlm__rows_end(work->compute, mlm__rows_from(out, r * H), D, numbers + r * stride);
         }
     }
 }
@@ -136,8 +137,7 @@ void mlm__attention_forward(const mlm__compute *compute, const mlm__attention *l
 typedef struct backward_work {
     const mlm__compute *compute;
     const mlm__attention *layer;
-    const real *dcontext;
-    mlm__rows dqueries, dkeys_values;
+    mlm__rows dcontext, dqueries, dkeys_values;
 } backward_work;
 
 /* The gradients of a head's queries, keys and values are computed in their places, or in scratch and
@@ -165,25 +165,23 @@ static void head_backward_piece(void *context, size_t piece, int32_t thread)
         }
     for (size_t q0 = 0; q0 < h.queries; q0 += QUERY_ROWS) {
         const size_t rows = mlm__least(QUERY_ROWS, h.queries - q0), first = h.first_query + q0;
-        const size_t at = first * H + a * D;
-        const real *out = layer->context.numbers + at, *dout = work->dcontext + at;
+        const mlm__operand dout =
+            mlm__operand_from(mlm__plain_rows(work->dcontext, H), first, a * D);
         const mlm__operand q = mlm__operand_from(h.q, q0, 0);
         const mlm__softmax_row *softmax = layer->softmax + first * layer->A + a;
         real *dp = p + rows * T, *room = dp + rows * T;
         mlm__multiply(compute, thread, rows, T, D, h.scale, q, mlm__transpose(h.k), false, p, T);
-        mlm__multiply(
-            compute, thread, rows, T, D, 1, mlm__plain(dout, H), mlm__transpose(h.v), false, dp, T);
+        mlm__multiply(compute, thread, rows, T, D, 1, dout, mlm__transpose(h.v), false, dp, T);
         for (size_t r = 0; r < rows; r++) {
             const mlm__softmax_row saved = softmax[r * layer->A];
             const real *multipliers = mlm__dropper_row(layer->probability_dropper, kernels,
                 layer->head_site + (uint32_t)a, first + r, T, room);
             kernels->exp_sum(T, saved.maximum, p + r * T);
             kernels->scale(T, saved.inverse_sum, p + r * T);
-            kernels->softmax_backward(
-                T, kernels->dot(D, out + r * H, dout + r * H), multipliers, p + r * T, dp + r * T);
+            kernels->softmax_backward(T, multipliers, p + r * T, dp + r * T);
         }
-        mlm__multiply(compute, thread, T, D, rows, 1, mlm__transposed(p, T), mlm__plain(dout, H),
-            q0 > 0, dv, stride);
+        mlm__multiply(
+            compute, thread, T, D, rows, 1, mlm__transposed(p, T), dout, q0 > 0, dv, stride);
         mlm__multiply(compute, thread, rows, D, T, h.scale, mlm__plain(dp, T), h.k, false,
             dq + q0 * q_stride, q_stride);
         mlm__multiply(
@@ -216,16 +214,16 @@ static void add_queries_piece(void *context, size_t piece, int32_t thread)
 }
 
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
-    const real *dout, mlm__rows dproj, real *dcontext, mlm__rows dqueries, mlm__rows dkeys_values,
-    real *dquery_x, real *dx)
+    const real *dout, mlm__rows dproj, mlm__rows dcontext, mlm__rows dqueries,
+    mlm__rows dkeys_values, real *dquery_x, real *dx)
 {
     const size_t N = layer->N, U = layer->U, H = layer->H;
     const mlm__residual residual = residual_of(layer);
     const bool apart = layer->query_rows != NULL;
     assert(apart ? dquery_x != dx : dquery_x == dx);
     mlm__residual_backward(compute, &residual, dout, dquery_x, dproj);
-    mlm__linear_backward(compute, layer->output, U, H, H, mlm__plain_rows(dproj, H), false,
-        (mlm__rows){.numbers = dcontext}, NULL, NULL);
+    mlm__linear_backward(
+        compute, layer->output, U, H, H, mlm__plain_rows(dproj, H), false, dcontext, NULL, NULL);
     mlm__compute_pieces(compute, 5 * product_size(layer), layer->B * layer->A, head_backward_piece,
         &(backward_work){compute, layer, dcontext, dqueries, dkeys_values});
     mlm__linear_backward(compute, layer->query, U, H, H, mlm__plain_rows(dqueries, H), true,

@@ -48,14 +48,14 @@ void mlm__attention_forward(
 /* dproj = dLayerNorm(dout) with dropout, dcontext = dproj Wo; for each sequence and head, with P
    the probabilities, R the multipliers of dropout, S the scores before softmax, dO of dcontext:
      dV = (R P)^T dO            dP = R (dO V^T)
-     dS = P (dP - sum of P dP)  over the row; the sum is nearly dO . O, where softmax_backward starts
+     dS = P (dP - sum of P dP)  over the row
      dQ = dS K / sqrt(D)        dK = dS^T Q / sqrt(D)
    dquery_x = dLayerNorm(dout) + dqueries Wq
    dx = dkeys_values Wkv, and in the queries' rows + dquery_x
      dout, dproj, dcontext, dqueries, dquery_x [U,H]; dkeys_values [N,2H]; dx [N,H]; without
      query_rows dquery_x is dx, else another array */
 void mlm__attention_backward(const mlm__compute *compute, const mlm__attention *layer,
-    const real *dout, mlm__rows dproj, real *dcontext, mlm__rows dqueries, mlm__rows dkeys_values,
-    real *dquery_x, real *dx);
+    const real *dout, mlm__rows dproj, mlm__rows dcontext, mlm__rows dqueries,
+    mlm__rows dkeys_values, real *dquery_x, real *dx);
 
 #endif

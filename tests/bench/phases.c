@@ -93,7 +93,7 @@ TIMED(PHASE_LOSS_BACKWARD, mlm__cross_entropy_backward,
     (compute, layer, scale, parts, dz, decoder))
 TIMED(PHASE_ATTENTION_BACKWARD, mlm__attention_backward,
     (const mlm__compute *compute, const mlm__attention *layer, const real *dout, mlm__rows dproj,
-        real *dcontext, mlm__rows dqueries, mlm__rows dkeys_values, real *dquery_x, real *dx),
+        mlm__rows dcontext, mlm__rows dqueries, mlm__rows dkeys_values, real *dquery_x, real *dx),
     (compute, layer, dout, dproj, dcontext, dqueries, dkeys_values, dquery_x, dx))
 TIMED(PHASE_WEIGHT_GRADIENTS, mlm__parameter_gradients,
     (const mlm__compute *compute, const mlm__linear_gradient *linears, size_t linear_count,

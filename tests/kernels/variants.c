@@ -62,7 +62,6 @@ static void compute(const mlm__kernels *k, size_t n, size_t offset, results *r)
     r->fused[r->count] = r->fused[r->count + 1] = true;
     real *exponentials = next(r, x, n), *scalars = next(r, x, n);
     scalars[0] = k->exp_sum(n, 5, exponentials);
-    *next(r, x, n) = k->dot(n, x, y);
     *next(r, x, n) = k->maximum(n, x);
     const mlm__moments m = k->layer_norm(n, x, y, z, (real)1e-12, w);
     next(r, w, n)[0] = m.mean;
@@ -72,8 +71,8 @@ static void compute(const mlm__kernels *k, size_t n, size_t offset, results *r)
     k->residual(n, x, y, z, next(r, x, n));
     k->residual(n, x, NULL, z, next(r, x, n));
     real *p = next(r, x, n), *dp = next(r, y, n);
-    k->softmax_backward(n, (real)0.3, z, p, dp);
-    k->softmax_backward(n, (real)0.3, NULL, p, dp);
+    k->softmax_backward(n, z, p, dp);
+    k->softmax_backward(n, NULL, p, dp);
     k->column_sums(ROWS, n, columns, n, next(r, x, n));
     for (size_t i = 0; i < ROWS; i++)
         moments[i] = (mlm__moments){(real)0.01 * (real)i, 1 + (real)0.02 * (real)i};
