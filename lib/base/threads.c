@@ -20,7 +20,7 @@
 enum { INSIDE_MASK = 0x7FF, OPEN = 0x800, NUMBER_ONE = 0x1000 };
 
 /* How long a thread spins before it sleeps: longer than the gap between the kernels of a step and
-   than most of a small model's pieces, which are over before a sleeper has woken; shorter than
+   than many waits for the last piece of one, as to wake it takes some 20 microseconds; shorter than
    anyone notices. */
 enum { SPIN_NANOSECONDS = 50000 };
 

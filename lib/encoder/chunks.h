@@ -21,7 +21,7 @@ mlm_status mlm__chunks_row_of(mlm_encoder *encoder, const mlm__chunk *chunk, int
 void mlm__chunks_use_firsts(const mlm__chunk *chunk, int32_t *row_of);
 mlm_status mlm__chunks_forward_used(
     mlm_encoder *encoder, const mlm__chunk *chunk, int32_t *row_of, float **hidden);
-/* All three at once, of the first token of each sequence alone: hidden [B,H]. */
+/* The three calls above for the first token of each sequence: hidden [B,H], row_of as above. */
 mlm_status mlm__chunks_forward_firsts(
     mlm_encoder *encoder, const mlm__chunk *chunk, int32_t **row_of, float **hidden);
 

@@ -6,8 +6,9 @@
 #include "layers/linear.h"
 #include "layers/pack_operands.h"
 
-/* Groups are fixed, not one a thread, so that the order of the sum over them is. A large model's are
-   pieces enough for 64 threads; a small one's cost it less memory to sum. */
+/* The most groups: fixed, not one a thread, so that the order of the sum over them is. Each costs a
+   part of dz [M,H] that is written and read again: so many only where a step is long enough to be
+   shared by 64 threads. Widths are rounded up, so there are fewer: 60 for base's V = 30522. */
 enum { GROUPS = 16, GROUPS_LARGE = 64, LARGE_H = 768 };
 enum { BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
@@ -23,10 +24,10 @@ static size_t round_up(size_t x, size_t unit)
 mlm__vocabulary_cut mlm__vocabulary_cut_make(size_t V, size_t H)
 {
     mlm__vocabulary_cut cut = {.V = V};
-    cut.group_width =
-        round_up(mlm__tiles_along(V, H < LARGE_H ? GROUPS : GROUPS_LARGE), WIDTH_UNIT);
-    cut.groups = (V + cut.group_width - 1) / cut.group_width;
-    cut.blocks_a_group = (cut.group_width + BLOCK_WIDTH_MOST - 1) / BLOCK_WIDTH_MOST;
+    const size_t most = H < LARGE_H ? GROUPS : GROUPS_LARGE;
+    cut.group_width = round_up((V + most - 1) / most, WIDTH_UNIT);
+    cut.groups = mlm__tiles_along(V, cut.group_width);
+    cut.blocks_a_group = mlm__tiles_along(cut.group_width, BLOCK_WIDTH_MOST);
     cut.block_width =
         round_up((cut.group_width + cut.blocks_a_group - 1) / cut.blocks_a_group, WIDTH_UNIT);
     return cut;
@@ -272,16 +273,17 @@ typedef struct logits_work {
 static void logits_piece(void *context, size_t piece, int32_t thread)
 {
     const logits_work *work = context;
-    const size_t H = work->H, V = work->cut.V, first = piece * work->cut.group_width;
-    const size_t width = V - first < work->cut.group_width ? V - first : work->cut.group_width;
-    mlm__multiply(work->compute, thread, work->M, width, H, 1, mlm__plain_rows(work->z, H),
-        mlm__operand_from(mlm__forward_operand(work->decoder, H), 0, first), false,
-        work->logits + first, V);
+    const size_t H = work->H;
+    const block at = block_of(work->cut, piece);
+    if (at.width > 0)
+        mlm__multiply(work->compute, thread, work->M, at.width, H, 1, mlm__plain_rows(work->z, H),
+            mlm__operand_from(mlm__forward_operand(work->decoder, H), 0, at.first), false,
+            work->logits + at.first, work->cut.V);
 }
 
 void mlm__decoder_logits(const mlm__compute *compute, mlm__weights decoder, size_t M, size_t H,
     mlm__vocabulary_cut cut, mlm__rows z, real *logits)
 {
     logits_work work = {compute, decoder, M, H, cut, z, logits};
-    mlm__compute_pieces(compute, product_size(M, H, cut.V), cut.groups, logits_piece, &work);
+    mlm__compute_pieces(compute, product_size(M, H, cut.V), block_count(cut), logits_piece, &work);
 }

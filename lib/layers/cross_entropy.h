@@ -4,8 +4,8 @@
 
 #include "layers/compute.h"
 
-/* How the vocabulary is cut: into blocks whose logits are computed at a time, and these into groups
-   whose shares of a gradient are summed. A function of V and H alone. */
+/* How the vocabulary is cut: into groups, whose shares of a gradient are summed, and these into
+   blocks, whose logits are computed at a time. A function of V and H alone. */
 typedef struct mlm__vocabulary_cut {
     size_t V, groups, group_width, blocks_a_group, block_width;
 } mlm__vocabulary_cut;
