@@ -13,19 +13,22 @@
 enum { PREFIX = MLM__ALIGNMENT };
 
 /* From LARGE bytes on in pages of 2 MB where the system has them: training reads all of its memory in
-   every step, and a CPU finds few of its small pages in its tables. */
-enum { HUGE_PAGE = 1 << 21, LARGE = 2 * HUGE_PAGE };
+   every step, more than a CPU's tables have small pages for. Such blocks malloc takes from the system
+   and gives back to it, so that nothing of the host's comes to lie there. */
+enum { HUGE_PAGE = 2 << 20, LARGE = 32 << 20 };
 
 static void *own_alloc(size_t size)
 {
     void *memory;
-    if (posix_memalign(&memory, size < LARGE ? MLM__ALIGNMENT : HUGE_PAGE, size) != 0)
-        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (size >= LARGE)
+    if (size >= LARGE) {
+        if (posix_memalign(&memory, HUGE_PAGE, size) != 0)
+            return NULL;
         madvise(memory, size, MADV_HUGEPAGE);
+        return memory;
+    }
 #endif
-    return memory;
+    return posix_memalign(&memory, MLM__ALIGNMENT, size) == 0 ? memory : NULL;
 }
 
 void *mlm__host_alloc(const mlm_runtime_options *callbacks, size_t size)

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/suites.h"
 #include "support/support.h"
@@ -50,6 +51,23 @@ START_TEST(sizes_that_overflow_are_no_memory)
     ck_assert_ptr_null(array);
     ck_assert_uint_eq(capacity, 0);
     ck_assert_int_eq(allocator.allocations, 0);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
+/* Behind the line before each block: the system has whole pages of 2 MB for the rest. */
+START_TEST(large_blocks_begin_with_a_large_page)
+{
+    enum { MEGABYTE = 1 << 20 };
+    mlm_runtime *runtime;
+    assert_ok(mlm_runtime_create(NULL, &runtime));
+    char *block = mlm__alloc(runtime, 40 * MEGABYTE, 1);
+    ck_assert_ptr_nonnull(block);
+    block[40 * MEGABYTE - 1] = 1;
+#ifdef MADV_HUGEPAGE
+    ck_assert_uint_eq((uintptr_t)block % (2 * MEGABYTE), MLM__ALIGNMENT);
+#endif
+    mlm__free(runtime, block);
     mlm_runtime_free(runtime);
 }
 END_TEST
@@ -125,6 +143,7 @@ Suite *memory_suite(void)
     TCase *tcase = tcase_create("blocks");
     tcase_add_test(tcase, blocks_are_aligned_and_counted);
     tcase_add_test(tcase, sizes_that_overflow_are_no_memory);
+    tcase_add_test(tcase, large_blocks_begin_with_a_large_page);
     tcase_add_test(tcase, growing_keeps_what_is_there);
     tcase_add_test(tcase, text_is_copied_with_its_end);
     tcase_add_test(tcase, misaligned_allocator_is_refused);
