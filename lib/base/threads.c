@@ -19,9 +19,9 @@
  */
 enum { INSIDE_MASK = 0x7FF, OPEN = 0x800, NUMBER_ONE = 0x1000 };
 
-/* How long a thread spins before it sleeps: longer than the gap between the kernels of a step and
-   than many waits for the last piece of one, as to wake it takes some 20 microseconds; shorter than
-   anyone notices. */
+/* How long a thread spins before it sleeps: longer than the gaps between the kernels of a step and
+   than many waits for a kernel's last piece; shorter than anyone notices. Waking a sleeper takes some
+   20 microseconds. */
 enum { SPIN_NANOSECONDS = 50000 };
 
 int32_t mlm__core_count(void)

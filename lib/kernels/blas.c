@@ -82,7 +82,7 @@ static void after_fork_in_child(void)
 {
     forked_inside = forked_inside || users > 0;
     users = 0;
-    atomic_store(&products, 0); /* another thread may have been about to see that it has to wait */
+    atomic_store(&products, 0); /* a thread that counted itself, then saw the fork, is not here */
     after_fork_in_parent();
 }
 

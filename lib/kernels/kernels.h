@@ -42,7 +42,7 @@ typedef struct mlm__kernels {
     void (*add)(size_t n, const real *x, real *y);     /* y += x */
     void (*scale)(size_t n, real factor, real *x);     /* x *= factor */
     void (*product)(size_t n, const real *x, real *y); /* y *= x, element by element */
-    real (*maximum)(size_t n, const real *x);       /* n > 0; skips NaN */
+    real (*maximum)(size_t n, const real *x);          /* n > 0; skips NaN */
     /* x = exp(x - shift), where x - shift is at most 64. The sum of them. */
     real (*exp_sum)(size_t n, real shift, real *x);
     void (*tanh)(size_t n, const real *x, real *y);

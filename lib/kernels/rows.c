@@ -346,12 +346,13 @@ static inline real gelu_tanh_slope(real x, real *y)
     return s + x * slope * (2 * ROOT_2_PI * (1 + 3 * GELU_CUBE * (x * x)));
 }
 
-/* Not x > 0 ? x : 0, which would lose a NaN; its slope is 1, as in PyTorch. */
+/* Not x > 0 ? x : 0, which would lose a NaN. */
 static inline real relu(real x)
 {
     return x < 0 ? 0 : x;
 }
 
+/* Of a NaN 1, as in PyTorch. */
 static inline real relu_slope(real x, real *y)
 {
     *y = relu(x);
