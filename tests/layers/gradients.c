@@ -132,7 +132,7 @@ START_TEST(of_a_large_vocabulary)
     config.num_hidden_layers = 1;
     test_model model = test_model_make(&config, 1);
     model.chunk.labels = large;
-    check(&model, &none, 80);
+    check(&model, &none, 40);
     test_model_free(&model);
 }
 END_TEST

@@ -14,6 +14,10 @@
 enum { V = 9001, H = 72, B = 4, N = 300, T = 150 };
 static const int32_t offsets[B + 1] = {0, 150, 150 + 133, 150 + 133 + 1, N};
 
+/* The smallest width that has the vocabulary cut as a large model's is, with 40 groups, the last one
+   of 5 tokens. */
+enum { V_WIDE = 2501, H_WIDE = 768 };
+
 typedef struct outcome {
     real *hidden, *gradients;
     size_t size, hidden_count;
@@ -24,16 +28,17 @@ typedef struct batch {
     int32_t ids[N], types[N], labels[N], sentence_labels[B];
 } batch;
 
-static batch random_batch(void)
+static batch random_batch(int32_t vocab_size)
 {
     batch it;
     mlm__random_stream stream =
         mlm__random_stream_make(mlm__random_key_make(9, MLM__RANDOM_MASK, 0), 0, 0);
     for (int32_t i = 0; i < N; i++) {
-        it.ids[i] = (int32_t)mlm__random_below(&stream, V);
+        it.ids[i] = (int32_t)mlm__random_below(&stream, (uint32_t)vocab_size);
         it.types[i] = (int32_t)mlm__random_below(&stream, 2);
+        const bool labelled = mlm__random_below(&stream, 2);
         it.labels[i] =
-            mlm__random_below(&stream, 2) ? (int32_t)mlm__random_below(&stream, V) : MLM_NO_LABEL;
+            labelled ? (int32_t)mlm__random_below(&stream, (uint32_t)vocab_size) : MLM_NO_LABEL;
     }
     for (int32_t b = 0; b < B; b++)
         it.sentence_labels[b] = b % 2;
@@ -85,7 +90,7 @@ static outcome run_config(
     const mlm_encoder_config *config, int32_t threads, const mlm__products *products)
 {
     test_model model = make_model(config, threads, products);
-    const batch it = random_batch();
+    const batch it = random_batch(config->vocab_size);
     model.chunk = part_of(&it, 0, B);
     outcome result = {.size = model.layout->size, .hidden_count = N * (size_t)config->hidden_size};
     result.hidden = malloc(result.hidden_count * sizeof(real));
@@ -113,7 +118,6 @@ static void outcome_free(outcome *result)
 
 enum { VARIANTS = 4 };
 
-/* The last time in a width that has the vocabulary cut as a large model's is. */
 START_TEST(bytes_do_not_depend_on_threads)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
@@ -121,7 +125,8 @@ START_TEST(bytes_do_not_depend_on_threads)
         return;
     mlm_encoder_config config = large_config();
     if (_i / VARIANTS == 2) {
-        config.hidden_size = 768;
+        config.vocab_size = V_WIDE;
+        config.hidden_size = H_WIDE;
         config.num_attention_heads = 12;
     }
     outcome one = run_config(&config, 1, products);
@@ -143,7 +148,7 @@ START_TEST(bytes_of_a_sequence_do_not_depend_on_others)
         return;
     outcome together = run(2, products);
     test_model model = make_large(2, products);
-    const batch it = random_batch();
+    const batch it = random_batch(V);
     real *hidden = malloc(N * H * sizeof(real));
     ck_assert_ptr_nonnull(hidden);
     for (int32_t b = 0; b < B; b++) {
@@ -183,7 +188,7 @@ START_TEST(chosen_rows_are_those_of_all)
         return;
     outcome all = run(1, products);
     test_model model = make_large(2, products);
-    const batch it = random_batch();
+    const batch it = random_batch(V);
     model.chunk = part_of(&it, 0, B);
     int32_t rows[N];
     const size_t M = choose_rows(_i / VARIANTS, rows);
@@ -267,7 +272,7 @@ START_TEST(masks_follow_the_position)
 {
     outcome together = run(2, mlm__products_get(false));
     test_model model = make_large(2, mlm__products_get(false));
-    const batch it = random_batch();
+    const batch it = random_batch(V);
     mlm__sums sums = {0}, other = {0};
     for (int32_t b = 0; b < B; b++) {
         const mlm__chunk chunk = part_of(&it, b, b + 1);
@@ -302,7 +307,7 @@ START_TEST(labels_add_up)
         return;
     outcome together = run(2, products);
     test_model model = make_large(2, products);
-    const batch it = random_batch();
+    const batch it = random_batch(V);
     mlm__sums sums = {0};
     const double bound = products->bf16 ? 0.02 : 1e-5;
     for (int32_t part = 0; part < PARTS; part++) {
