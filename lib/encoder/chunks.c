@@ -34,6 +34,10 @@ mlm_status mlm__chunks_reserve(mlm_encoder *encoder, const mlm_batch *batch, int
         N = chunk.N > N ? chunk.N : N;
         B = chunk.B > B ? chunk.B : B;
     }
+    /* Another batch is cut into chunks of other sizes: room for full ones serves each. */
+    const int32_t most = mlm__network_chunk_most(encoder->network);
+    if (B < batch->B && N < most)
+        N = most;
     for (int32_t b = 0; b < batch->B; b++) {
         int32_t length = batch->offsets[b + 1] - batch->offsets[b];
         T = length > T ? length : T;

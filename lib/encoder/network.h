@@ -44,6 +44,9 @@ void mlm__network_free(mlm__network *network);
 mlm_status mlm__network_reserve(
     mlm__network *network, int32_t N, int32_t B, int32_t T, int32_t training);
 
+/* Tokens that a chunk of several sequences has at most. */
+int32_t mlm__network_chunk_most(const mlm__network *network);
+
 /* How a batch is cut: sequences b0 up to the returned end (> b0) form the next chunk. Depends on
    the model's shape and the batch only. */
 int32_t mlm__network_chunk_end(

@@ -63,7 +63,8 @@ static inline vector spread(const element *a)
 }
 
 /* Sums over K_BLOCK numbers are made in registers and then added to C, so that rounding errors do
-   not grow with k as those of one long sum; shorter ones would add to C more often than is noise.
+   not grow with k as those of one long sum; C's vectors are read and written once for 256
+   multiplications of each.
    What is packed of A for M_BLOCK rows and of B for N_BLOCK columns, 208 and 256 KB, fits the core's
    cache together, and A is packed again for the next N_BLOCK columns. A B that is packed already is
    read a panel at a time, so all its columns share what is packed of A. */

@@ -464,6 +464,8 @@ static void layer_norm_backward_row(
 
 /* ---- sums over columns ----------------------------------------------------------- */
 
+/* Columns summed at a time: their sums, two for norms, stay in the nearest cache and rows are read
+   in whole cache lines. */
 enum { COLUMN_BLOCK = 64 };
 
 static void column_sums_of(size_t rows, size_t columns, const real *x, size_t stride, real *sums)

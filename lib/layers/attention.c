@@ -6,7 +6,8 @@
 
 #include "layers/linear.h"
 
-/* Query rows whose scores are in scratch at a time; bounds it for long sequences. */
+/* Query rows whose scores are in scratch at a time, with their gradients 256 KB at T = 256: what a
+   core's cache holds. All of a sequence of 128, so that its keys are packed once. */
 enum { QUERY_ROWS = 128 };
 
 size_t mlm__attention_scratch(size_t T, size_t D)

@@ -10,6 +10,8 @@
    part of dz [M,H] that is written and read again: so many only where a step is long enough to be
    shared by 64 threads. Widths are rounded up, so there are fewer: 60 for base's V = 30522. */
 enum { GROUPS = 16, GROUPS_LARGE = 64, LARGE_H = 768 };
+/* Of a block: logits of LOGIT_ROWS rows, 192 KB at most, and a part of the decoder are in the core's
+   cache together. */
 enum { BLOCK_WIDTH_MOST = 512, WIDTH_UNIT = MLM__PANEL };
 
 /* Rows whose logits of a block are computed at a time, and are in the core's cache for what

@@ -2,16 +2,18 @@
 
 #include <assert.h>
 
-/* Of a tile: 48 KB, which stay in the core's cache for what follows with what they are computed
-   from; whole tiles of the product's own; and enough of a large model's chunk for 64 threads. Where
-   they would be few, of few rows (the last layer's, a sentence's) or few columns (a small H), tiles
-   are a panel wide. */
-enum { TILE_ROWS = 48, TILE_COLUMNS = 256, FEW_TILES = 32 };
+/* Of a tile: 48 KB at most, which stay in the core's cache for what follows with what they are
+   computed from; whole tiles of the product's own, in rows 8 of 6; halved in columns down to a panel
+   while there are fewer than two for each of 64 threads, which whole steps do not notice on two. */
+enum { TILE_ROWS = 48, TILE_COLUMNS = 256, ENOUGH_TILES = 128 };
 
 static size_t tile_columns(size_t m, size_t n)
 {
-    const size_t tiles = mlm__tiles_along(m, TILE_ROWS) * mlm__tiles_along(n, TILE_COLUMNS);
-    return tiles < FEW_TILES ? MLM__PANEL : TILE_COLUMNS;
+    size_t columns = TILE_COLUMNS;
+    while (columns > MLM__PANEL &&
+           mlm__tiles_along(m, TILE_ROWS) * mlm__tiles_along(n, columns) < ENOUGH_TILES)
+        columns /= 2;
+    return columns;
 }
 
 size_t mlm__linear_scratch(void)

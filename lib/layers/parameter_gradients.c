@@ -5,6 +5,7 @@
 
 #include "layers/pack_operands.h"
 
+/* Of a layer norm whose gradients a piece sums: a block of the kernel's. */
 enum { NORM_COLUMNS = 64 };
 
 /* Of a tile of a weight's gradient: as many rows as are whole tiles of the product's own and whole
