@@ -5,6 +5,7 @@
 
 Suite *linear_suite(void);
 Suite *gradients_suite(void);
+Suite *memory_suite(void);
 Suite *parameter_gradients_suite(void);
 Suite *reference_suite(void);
 Suite *threads_suite(void);

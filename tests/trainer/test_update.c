@@ -417,6 +417,58 @@ START_TEST(steady_state_allocates_nothing)
 }
 END_TEST
 
+/* B sequences of T tokens. The caller frees offsets, input_ids and labels. */
+static mlm_batch even_batch(int32_t B, int32_t T)
+{
+    int32_t *offsets = malloc(((size_t)B + 1) * sizeof *offsets);
+    int32_t *ids = malloc((size_t)B * (size_t)T * sizeof *ids);
+    int32_t *labels = malloc((size_t)B * (size_t)T * sizeof *labels);
+    ck_assert(offsets && ids && labels);
+    for (int32_t b = 0; b <= B; b++)
+        offsets[b] = b * T;
+    for (int32_t i = 0; i < B * T; i++) {
+        ids[i] = 1 + i % 30;
+        labels[i] = i % 7 == 0 ? ids[i] : MLM_NO_LABEL;
+    }
+    return (mlm_batch){.struct_size = sizeof(mlm_batch),
+        .B = B,
+        .offsets = offsets,
+        .input_ids = ids,
+        .labels = labels};
+}
+
+static void even_batch_free(mlm_batch *batch)
+{
+    free((void *)batch->offsets);
+    free((void *)batch->input_ids);
+    free((void *)batch->labels);
+}
+
+/* Both are several chunks, cut in other places. Ids and labels are kept until the update, in room
+   that is twice as large at most. */
+START_TEST(a_larger_batch_needs_no_more_than_its_ids)
+{
+    enum { FEW = 350, MANY = 3500, T = 8 };
+    test_allocator allocator;
+    mlm_runtime *runtime = test_allocator_runtime(&allocator, 2, 0);
+    mlm_encoder *other = training_encoder(runtime, 0.1);
+    mlm_trainer *steady = training_trainer(runtime, other);
+    int64_t bytes[2];
+    for (int32_t i = 0; i < 2; i++) {
+        mlm_batch batch = even_batch(i ? MANY : FEW, T);
+        assert_ok(mlm_trainer_accumulate(steady, &batch));
+        assert_ok(mlm_trainer_update(steady, NULL));
+        mlm_runtime_memory(runtime, NULL, &bytes[i]);
+        even_batch_free(&batch);
+    }
+    const int64_t numbers = MANY + 1 + 2 * MANY * T;
+    ck_assert_int_le(bytes[1] - bytes[0], 2 * numbers * (int64_t)sizeof(int32_t));
+    mlm_trainer_free(steady);
+    mlm_encoder_free(other);
+    mlm_runtime_free(runtime);
+}
+END_TEST
+
 Suite *update_suite(void)
 {
     Suite *suite = suite_create("update");
@@ -440,6 +492,7 @@ Suite *update_suite(void)
     tcase_add_test(tests, older_metrics_get_what_they_know);
     tcase_add_test(tests, the_trainer_keeps_its_encoder);
     tcase_add_test(tests, steady_state_allocates_nothing);
+    tcase_add_test(tests, a_larger_batch_needs_no_more_than_its_ids);
     suite_add_tcase(suite, tests);
     return suite;
 }
