@@ -9,10 +9,11 @@
 #include "layers/suites.h"
 #include "support/support.h"
 
-/* Large enough that every loop has several pieces and a remainder: 300 tokens, sequences longer
-   than attention's block of rows, several groups and blocks of the vocabulary. */
-enum { V = 9001, H = 72, B = 4, N = 300, T = 150 };
-static const int32_t offsets[B + 1] = {0, 150, 150 + 133, 150 + 133 + 1, N};
+/* Large enough that loops have several pieces and a remainder and are shared by threads: N H numbers
+   are more than 32,000, sequences longer than attention's block of rows, and the vocabulary has
+   several groups and blocks. */
+enum { V = 9001, H = 72, B = 4, N = 450, T = 160 };
+static const int32_t offsets[B + 1] = {0, 160, 160 + 133, 160 + 133 + 1, N};
 
 /* The smallest width that has the vocabulary cut as a large model's is, with 40 groups, the last one
    of 5 tokens. */
@@ -170,8 +171,8 @@ static size_t choose_rows(int which, int32_t rows[N])
     size_t M = 0;
     for (int32_t i = 0; i < N; i++) {
         const bool first = i == offsets[0] || i == offsets[1] || i == offsets[2] || i == offsets[3];
-        const bool chosen[] = {i == 160, i >= offsets[1] && i < offsets[2], i % 7 == 3 && i >= 150,
-            first, i != 0, true};
+        const bool chosen[] = {i == 170, i >= offsets[1] && i < offsets[2],
+            i % 7 == 3 && i >= offsets[1], first, i != 0, true};
         if (chosen[which])
             rows[M++] = i;
     }
