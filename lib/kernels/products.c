@@ -3,64 +3,16 @@
 
    The design is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix
    multiplication": C is computed in tiles that stay in registers while k goes by. Of A a number is
-   spread over a vector, of B a panel of PANEL columns lies together. What is multiplied is an
-   `element`: a float, or two bf16 that follow each other along k, whose products are added to the
-   sum by one instruction. All else is the same in both. */
+   spread over a vector, of B a panel of PANEL columns lies together. Whether they are floats or bf16
+   is said in elements.h; all else is the same in both. */
+#include "kernels/elements.h"
 #include "kernels/variants.h"
 
-#include <immintrin.h>
-#include <string.h>
-
-/* ROWS x VECTORS vectors of sums, the vectors of B and one of A fit the registers: 24 + 4 + 1 of 32
-   for AVX-512, 12 + 2 + 1 of 16 for AVX2. */
-#ifdef __AVX512F__
-enum { LANES = 16, VECTORS = 4, ROWS = 6 };
-#else
-enum { LANES = 8, VECTORS = 2, ROWS = 6 };
-#endif
 enum { PANEL = LANES * VECTORS };
 _Static_assert(ROWS == 6, "edge_tile has a case for each number of rows");
 _Static_assert(MLM__PANEL % PANEL == 0, "operands are entered at a whole panel");
 
-typedef float vector __attribute__((vector_size(LANES * 4)));
 typedef float loose_vector __attribute__((vector_size(LANES * 4), aligned(4)));
-
-#ifdef __AVX512BF16__
-
-typedef uint32_t element;
-enum { ELEMENT = 2 }; /* numbers along k */
-
-static inline vector multiply_add(vector sum, vector a, vector b)
-{
-    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-}
-
-#else
-
-typedef float element;
-enum { ELEMENT = 1 };
-
-static inline vector multiply_add(vector sum, vector a, vector b)
-{
-#ifdef __AVX512F__
-    return (vector)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
-#else
-    return (vector)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
-#endif
-}
-
-#endif
-
-static inline vector spread(const element *a)
-{
-#ifdef __AVX512F__
-    int bits;
-    memcpy(&bits, a, sizeof bits);
-    return (vector)_mm512_set1_epi32(bits);
-#else
-    return (vector)_mm256_broadcast_ss(a);
-#endif
-}
 
 /* Sums over K_BLOCK numbers are made in registers and then added to C, so that rounding errors do
    not grow with k as those of one long sum; C's vectors are read and written once for 256
@@ -105,7 +57,7 @@ typedef struct left {
 #endif
 
 /* rows, at most ROWS, and whole are constants where this is called; a tile that is not whole may have
-   fewer columns than a panel. */
+   fewer columns than a panel: then what the other lanes hold is computed with and dropped. */
 static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, size_t columns,
     size_t k, left a, const element *b, float alpha, const float *bias, bool add, float *c,
     size_t ldc)
@@ -131,7 +83,7 @@ static inline __attribute__((always_inline)) void tile(size_t rows, bool whole, 
             const vector number = spread(a.data + i * a.row_step + l * a.k_step);
             UNROLLED
             for (size_t j = 0; j < VECTORS; j++)
-                sum[i][j] = multiply_add(sum[i][j], number, right[j]);
+                sum[i][j] = accumulate(sum[i][j], number, right[j]);
         }
     }
     float edge[(ROWS + 1) * PANEL];
@@ -199,78 +151,7 @@ static void tiles_of_panel(size_t m, size_t columns, size_t k, left a, const ele
 
 /* ---- packing -------------------------------------------------------------------------- */
 
-typedef uint32_t elements __attribute__((vector_size(LANES * 4)));
-typedef uint32_t elements_8 __attribute__((vector_size(8 * 4)));
-
-#ifdef __AVX512BF16__
-
-static float float_of(uint16_t bf16)
-{
-    const uint32_t bits = (uint32_t)bf16 << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* ELEMENT rows of LANES numbers of a matrix, from its number `at` on, become LANES elements. */
-static inline elements join_rows(mlm__operand from, size_t at)
-{
-    const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25,
-        9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    __m512i rows;
-    if (from.bf16) {
-        const __m256i *first = (const __m256i *)(const void *)(from.bf16 + at);
-        const __m256i *second = (const __m256i *)(const void *)(from.bf16 + at + from.stride);
-        rows = _mm512_inserti64x4(
-            _mm512_castsi256_si512(_mm256_loadu_si256(first)), _mm256_loadu_si256(second), 1);
-    } else {
-        rows = (__m512i)_mm512_cvtne2ps_pbh(
-            _mm512_loadu_ps(from.numbers + at + from.stride), _mm512_loadu_ps(from.numbers + at));
-    }
-    return (elements)_mm512_permutexvar_epi16(interleave, rows);
-}
-
-/* 8 ELEMENT numbers of a row become 8 elements. */
-static inline elements_8 join_columns(mlm__operand from, size_t at)
-{
-    elements_8 joined;
-    if (from.bf16)
-        memcpy(&joined, from.bf16 + at, sizeof joined);
-    else
-        joined = (elements_8)_mm512_cvtneps_pbh(_mm512_loadu_ps(from.numbers + at));
-    return joined;
-}
-
-static inline void copy_numbers(mlm__operand from, size_t at, size_t count, float *to)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = from.bf16 ? float_of(from.bf16[at + i]) : from.numbers[at + i];
-}
-
-#else
-
-static inline elements join_rows(mlm__operand from, size_t at)
-{
-    elements joined;
-    memcpy(&joined, from.numbers + at, sizeof joined);
-    return joined;
-}
-
-static inline elements_8 join_columns(mlm__operand from, size_t at)
-{
-    elements_8 joined;
-    memcpy(&joined, from.numbers + at, sizeof joined);
-    return joined;
-}
-
-static inline void copy_numbers(mlm__operand from, size_t at, size_t count, float *to)
-{
-    memcpy(to, from.numbers + at, count * sizeof *to);
-}
-
-#endif
-
-/* The same of a matrix's edge: numbers that are not there are 0. */
+/* join_rows and join_columns at a matrix's edge: numbers that are not there are 0. */
 static inline elements join_rows_part(mlm__operand from, size_t at, size_t k, size_t columns)
 {
     float part[ELEMENT * LANES] = {0};
@@ -381,24 +262,17 @@ static left pack_left(mlm__operand a, size_t m0, size_t m, size_t k0, size_t k, 
         return (left){room, 1, A_STEP};
     }
     const size_t at = m0 * a.stride + k0;
-#ifdef __AVX512BF16__
-    const void *there = a.bf16 ? a.bf16 + at : NULL;
-    if (there && a.stride % 2 == 0 && k % 2 == 0 && (uintptr_t)there % sizeof(element) == 0)
-        return (left){there, a.stride / 2, 1};
+    const element *in_place = elements_in_place(a, at, k);
+    if (in_place)
+        return (left){in_place, a.stride / ELEMENT, 1};
     for (size_t i = 0; i < m; i++)
-        for (size_t l = 0; l < k; l += 16) {
+        for (size_t l = 0; l < k; l += 8 * ELEMENT) {
             const size_t from = at + i * a.stride + l;
             const elements_8 joined =
-                k - l >= 16 ? join_columns(a, from) : join_columns_part(a, from, k - l);
-            memcpy(room + i * K_ELEMENTS + l / 2, &joined, sizeof joined);
+                k - l >= 8 * ELEMENT ? join_columns(a, from) : join_columns_part(a, from, k - l);
+            memcpy(room + i * K_ELEMENTS + l / ELEMENT, &joined, sizeof joined);
         }
     return (left){room, K_ELEMENTS, 1};
-#else
-    (void)m;
-    (void)k;
-    (void)room;
-    return (left){a.numbers + at, a.stride, 1};
-#endif
 }
 
 /* ---- the product ---------------------------------------------------------------------- */
@@ -456,7 +330,7 @@ static void to_bf16(size_t n, const real *numbers, uint16_t *bf16)
 static void from_bf16(size_t n, real factor, const uint16_t *bf16, real *numbers)
 {
     for (size_t i = 0; i < n; i++)
-        numbers[i] = factor * float_of(bf16[i]);
+        numbers[i] = factor * float_of_bf16(bf16[i]);
 }
 
 #endif
