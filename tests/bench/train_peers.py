@@ -25,16 +25,19 @@ NO_LABEL = -100
 
 
 def make_batches(lengths, generator):
-    """Padded to the longest: ids, mask (None: no padding), labels, the labelled rows."""
+    """Padded to the longest: ids, mask, labels, the labelled rows, as many as workload.c labels."""
     import torch
     batches = []
     for batch in lengths:
         B, T = len(batch), max(batch)
         mask = torch.arange(T).repeat(B, 1) < torch.tensor(batch)[:, None]
         ids = torch.randint(0, peers.VOCAB_SIZE, (B, T), generator=generator) * mask
-        chosen = (torch.rand((B, T), generator=generator) < 0.15) & mask
-        labels = torch.where(chosen, ids, NO_LABEL)
-        batches.append((ids, mask.long(), labels, chosen.flatten().nonzero().squeeze(1)))
+        real = mask.flatten().nonzero().squeeze(1)
+        order = torch.randperm(len(real), generator=generator)
+        rows = real[order[:int(0.15 * len(real) + 0.5)]].sort().values
+        labels = torch.full((B, T), NO_LABEL)
+        labels.view(-1)[rows] = ids.flatten()[rows]
+        batches.append((ids, mask.long(), labels, rows))
     return batches
 
 

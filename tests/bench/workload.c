@@ -20,7 +20,8 @@ static double uniform(uint64_t *state)
     return (double)(test_random(state) >> 11) * 0x1p-53;
 }
 
-/* ids NULL: random ones. */
+/* ids NULL: random ones. As many labels as train_peers.py gives a batch, each choice as likely as
+   another. */
 static mlm_batch batch_of(int32_t B, const int32_t *lengths, const int32_t *ids, uint64_t *state)
 {
     int32_t *offsets = must_alloc((size_t)B + 1, sizeof *offsets);
@@ -29,9 +30,12 @@ static mlm_batch batch_of(int32_t B, const int32_t *lengths, const int32_t *ids,
     const size_t N = (size_t)offsets[B];
     int32_t *input_ids = must_alloc(N, sizeof *input_ids);
     int32_t *labels = must_alloc(N, sizeof *labels);
+    size_t to_label = (size_t)(0.15 * (double)N + 0.5);
     for (size_t i = 0; i < N; i++) {
         input_ids[i] = ids ? ids[i] : (int32_t)(test_random(state) % VOCAB_SIZE);
-        labels[i] = uniform(state) < 0.15 ? input_ids[i] : MLM_NO_LABEL;
+        const bool labelled = test_random(state) % (N - i) < to_label;
+        labels[i] = labelled ? input_ids[i] : MLM_NO_LABEL;
+        to_label -= labelled;
     }
     return (mlm_batch){.struct_size = sizeof(mlm_batch),
         .B = B,

@@ -8,8 +8,8 @@
 
 enum { VOCAB_SIZE = 30522, NATURAL_BATCHES = 8, NATURAL_TOKENS = 4096, MAX_LENGTH = 512 };
 
-/* 15 % of the tokens are labelled. Sequences of T tokens, or of natural lengths: then there are
-   several batches, with as many sequences as make NATURAL_TOKENS. */
+/* 15 % of a batch's tokens are labelled, rounded. Sequences of T tokens, or of natural lengths: then
+   there are several batches, with as many sequences as make NATURAL_TOKENS. */
 typedef struct workload {
     size_t count;
     struct mlm_batch *batches;
