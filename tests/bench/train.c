@@ -3,11 +3,11 @@
      train [--configs tiny,mini,...] [--precision f32,bf16] [--threads 1,2] [--shapes 32x128,...]
            [--seconds S] [--text FILE] [--cpu CPU] [--cpu-time] [--no-peak] [--no-phases] [--lengths]
    A shape is BxT, or "natural": lines of FILE, or made-up lengths like those of real text. Each
-   case is a process of its own and gets S seconds of steps, at least two. --cpu-time divides by
-   CPU seconds a thread, for a machine that others use; it is exact on one thread, where nobody
-   waits. --cpu baseline, avx2 or avx512: kernels are those of a CPU without the instructions beyond.
-   --lengths prints the lengths of the natural batches, a batch a line, and does nothing
-   else. */
+   case is a process of its own and gets S seconds of steps, at least two, after one that does not
+   count. --cpu-time divides by CPU seconds a thread, for a machine that others use; it is exact on
+   one thread, where nobody waits. --cpu baseline, avx2 or avx512: kernels are those of a CPU without
+   the instructions beyond. --lengths prints the lengths of the natural batches, a batch a line, and
+   does nothing else. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -20,6 +20,7 @@
 
 #include "base/runtime.h"
 #include "base/runtime_state.h"
+#include "encoder/chunks.h"
 #include "kernels/kernels.h"
 #include "clock.h"
 #include "peak.h"
@@ -231,14 +232,15 @@ static mlm_status training_create(const step_arguments *a, training *t)
     mlm_trainer_options_init(&trainer_options, sizeof trainer_options);
     trainer_options.lr_scheduler = MLM_LR_CONSTANT;
     must(mlm_trainer_create(runtime, encoder, &trainer_options, &t->trainer));
+    /* At once the memory for the batch that needs the most: growing would be timed. */
+    for (size_t i = 0; i < t->load.count; i++)
+        must(mlm__chunks_reserve(encoder, &t->load.batches[i], true));
     return MLM_OK;
 }
 
-/* warm_up: half a step, which touches as much memory as a whole one. */
-static void training_step(training *t, bool warm_up, step_sums *sums)
+static void training_step(training *t, step_sums *sums)
 {
     mlm_batch batch = t->load.batches[t->step++ % t->load.count];
-    batch.B = warm_up ? (batch.B + 1) / 2 : batch.B;
     batch.position = t->position;
     t->position += batch.B;
     const double start = bench_seconds(t->clock);
@@ -249,34 +251,29 @@ static void training_step(training *t, bool warm_up, step_sums *sums)
     sums->flops += step_flops(&t->config, &batch);
 }
 
-typedef struct step_request {
-    double seconds; /* how long to train; one step at least */
-    bool warm_up;
-} step_request;
-
+/* A request is for how many seconds to train; one step at least. */
 static void serve_steps(const void *arguments, int requests, int answers)
 {
     training t;
     step_sums sums = {.status = training_create(arguments, &t)};
-    for (step_request request; receive(requests, &request, sizeof request);
+    for (double seconds; receive(requests, &seconds, sizeof seconds);
          send(answers, &sums, sizeof sums)) {
         if (sums.status != MLM_OK)
             continue;
         sums.tokens = sums.flops = sums.seconds = 0;
         phases_reset();
         do
-            training_step(&t, request.warm_up, &sums);
-        while (sums.seconds < request.seconds);
+            training_step(&t, &sums);
+        while (sums.seconds < seconds);
         phases_stop();
         memcpy(sums.phases, phase_seconds, sizeof sums.phases);
     }
 }
 
-static step_sums train_for(server s, double seconds, bool warm_up)
+static step_sums train_for(server s, double seconds)
 {
-    const step_request request = {seconds, warm_up};
     step_sums sums;
-    server_ask(s, &request, sizeof request, &sums, sizeof sums);
+    server_ask(s, &seconds, sizeof seconds, &sums, sizeof sums);
     return sums;
 }
 
@@ -317,7 +314,7 @@ static void print_case(const selection *chosen, const step_arguments *a, shape a
     const server steps = server_start(serve_steps, a);
     print_name(a, at);
     fflush(stdout);
-    step_sums sums = train_for(steps, 0, true);
+    step_sums sums = train_for(steps, 0); /* the first step does not count: it touches new memory */
     if (sums.status != MLM_OK) {
         printf(" %s\n", sums.status == MLM_ERR_UNSUPPORTED ? "not in this build"
                                                            : mlm_status_name(sums.status));
@@ -330,7 +327,7 @@ static void print_case(const selection *chosen, const step_arguments *a, shape a
             measure_peak(products, rounds, round);
         if (round == PEAK_ROUNDS - 1)
             break;
-        const step_sums more = train_for(steps, chosen->seconds / (PEAK_ROUNDS - 1), false);
+        const step_sums more = train_for(steps, chosen->seconds / (PEAK_ROUNDS - 1));
         add(&sums, &more);
     }
     const double memory = server_end(steps), rate = sums.flops / sums.seconds;
