@@ -6,8 +6,9 @@ user    transformers.BertForMaskedLM as one writes it: AdamW, clipping, padded b
         mask, logits of all tokens
 expert  labelled rows only in the head, fused AdamW, no mask where there is no padding
 
-Each is tried in all its modes (eager or compiled; scaled-dot-product or plain attention; for bf16:
-autocast, or float after all), and the fastest goes on beside ours. Compiling is not timed.
+Each is tried eager and compiled, for bf16 with autocast and in float after all; the expert also with
+plain attention, the user only with scaled-dot-product attention, which transformers picks unasked.
+The fastest mode goes on beside ours. Compiling is not timed.
 
     train_peers.py BENCH_TRAIN [--configs ...] [--precision f32,bf16] [--threads N]
                    [--shapes 32x128,8x512,natural] [--seconds S] [--rounds R] [--text FILE] [--cpu-time]"""
