@@ -13,8 +13,8 @@
 enum { PREFIX = MLM__ALIGNMENT };
 
 /* From LARGE bytes on in pages of 2 MB where the system has them: training reads all of its memory in
-   every step, more than a CPU's tables have small pages for. Such blocks malloc takes from the system
-   and gives back to it, so that nothing of the host's comes to lie there. */
+   every step, more than a CPU's tables have small pages for. Such blocks glibc's malloc takes from
+   the system and gives back to it, so that nothing of the host's comes to lie there. */
 enum { HUGE_PAGE = 2 << 20, LARGE = 32 << 20 };
 
 static void *own_alloc(size_t size)

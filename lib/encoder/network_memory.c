@@ -249,6 +249,12 @@ static int32_t larger(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
+/* By half at least, since all of the room is made anew. */
+static int32_t grown(int32_t had, int32_t need)
+{
+    return need <= had ? had : larger(need, had + had / 2);
+}
+
 mlm_status mlm__network_reserve(
     mlm__network *network, int32_t N, int32_t B, int32_t T, int32_t training)
 {
@@ -257,8 +263,8 @@ mlm_status mlm__network_reserve(
         training <= network->training)
         return MLM_OK;
     N = larger(N, network->N);
-    B = larger(B, network->B);
-    T = larger(T, network->T);
+    B = grown(network->B, B);
+    T = grown(network->T, T);
     training = larger(training, network->training);
     /* The old room goes first, so that there are never two. */
     mlm__free(network->runtime, network->memory);
