@@ -325,6 +325,7 @@ END_TEST
 /* On a CPU with fewer instructions the next best is taken. */
 START_TEST(next_path_down)
 {
+    static const char *const rows[4] = {"baseline", "avx2", "avx512", "avx512"};
     static const char *const names[2][4] = {
         {"blas", "avx2", "avx512", "avx512"}, {"blas", "avx2", "avx512", "avx512_bf16"}};
     size_t has = 0;
@@ -333,6 +334,7 @@ START_TEST(next_path_down)
     for (size_t most = 0; most < 4; most++) {
         const size_t set = most < has ? most : has;
         mlm__kernels_most = (int)most;
+        ck_assert_str_eq(mlm__kernels_get()->name, rows[set]);
         ck_assert_str_eq(mlm__products_get(false)->name, names[0][set]);
         ck_assert_str_eq(mlm__products_get(true)->name, names[1][set]);
         ck_assert_ptr_null(mlm__products_variant(set + 1));

@@ -1,4 +1,5 @@
 #include "layers/suites.h"
-#include "support/support.h"
+#include "support/paths.h"
 
-TEST_MAIN(linear_suite, memory_suite, parameter_gradients_suite, reference_suite, threads_suite)
+TEST_MAIN_ON_PATH(
+    linear_suite, memory_suite, parameter_gradients_suite, reference_suite, threads_suite)

@@ -1,0 +1,22 @@
+/* Paths of the CPU. */
+#ifndef MLM_TESTS_PATHS_H
+#define MLM_TESTS_PATHS_H
+
+#include <stdbool.h>
+
+#include "support/support.h"
+
+/* Before anything else: kernels and products are from now on those of the lesser CPU that
+   MLM_TEST_KERNELS names (baseline, avx2, avx512), the best ones when it names none. False, and TAP
+   says that the whole program is skipped, where this CPU or this build has no such path. */
+bool test_take_path(void);
+
+/* TEST_MAIN on that path. */
+#define TEST_MAIN_ON_PATH(...)                                                                     \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        Suite *(*const suites[])(void) = {__VA_ARGS__};                                            \
+        return test_take_path() ? test_main(suites, sizeof suites / sizeof suites[0]) : 0;         \
+    }
+
+#endif
