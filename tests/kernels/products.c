@@ -15,6 +15,7 @@
 #include "kernels/products.h"
 #include "kernels/suites.h"
 #include "mlm/mlm.h"
+#include "support/paths.h"
 #include "support/support.h"
 
 /* m, n, k: a tile, less, more, several blocks of each dimension. */
@@ -149,7 +150,7 @@ static void check_product(const mlm__products *products, const size_t shape[3], 
 START_TEST(product_is_right)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i / SHAPES);
-    if (!products)
+    if (test_lacks(products))
         return;
     const size_t *shape = shapes[_i % SHAPES];
     for (int form = 0; form < 8; form++) {
@@ -189,7 +190,7 @@ static mlm__operand rounded(const mlm__products *products, mlm__operand of, size
 START_TEST(rounded_operands_give_the_same_bytes)
 {
     const mlm__products *products = bf16_products();
-    if (!products)
+    if (test_lacks(products))
         return;
     const size_t *shape = shapes[_i];
     for (int form = 0; form < 16; form++) {
@@ -220,7 +221,7 @@ END_TEST
 START_TEST(rounding_is_to_nearest_even)
 {
     const mlm__products *products = bf16_products();
-    if (!products)
+    if (test_lacks(products))
         return;
     const float ties[] = {1 + 0x1p-8f, 1 + 0x3p-8f, -1 - 0x1p-8f, 1 + 0x1p-8f + 0x1p-23f, 0, -0.0f,
         INFINITY, -INFINITY, 3.3e38f, 0x1p-126f};
@@ -252,7 +253,7 @@ END_TEST
 START_TEST(part_of_packed_is_the_product_with_that_part)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i + 1);
-    if (!products)
+    if (test_lacks(products))
         return;
     const size_t shape[3] = {9, 200, 1200}, n0 = 64, k0 = 576;
     product p = product_make(products, shape, false, _i & 1);
@@ -278,7 +279,7 @@ END_TEST
 START_TEST(row_does_not_depend_on_others)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i + 1);
-    if (!products)
+    if (test_lacks(products))
         return;
     const size_t shape[3] = {200, 150, 1100};
     product p = product_make(products, shape, false, true);
@@ -305,7 +306,7 @@ END_TEST
 START_TEST(float_variants_give_the_same_bytes)
 {
     const mlm__products *avx2 = mlm__products_variant(1), *avx512 = mlm__products_variant(2);
-    if (!avx2 || !avx512)
+    if (test_lacks(avx2) || test_lacks(avx512))
         return;
     const size_t shape[3] = {67, 150, 300};
     product p = product_make(avx2, shape, _i & 1, _i & 2);
@@ -347,7 +348,7 @@ END_TEST
 START_TEST(not_a_number_stays_in_its_row)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i);
-    if (!products)
+    if (test_lacks(products))
         return;
     const size_t shape[3] = {7, 5, 9};
     product p = product_make(products, shape, false, true);

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "layers/model.h"
 #include "layers/suites.h"
+#include "support/paths.h"
 #include "support/support.h"
 
 /* Large enough that loops have several pieces and a remainder and are shared by threads: N H numbers
@@ -122,7 +123,7 @@ enum { VARIANTS = 4 };
 START_TEST(bytes_do_not_depend_on_threads)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
-    if (!products)
+    if (test_lacks(products))
         return;
     mlm_encoder_config config = large_config();
     if (_i / VARIANTS == 2) {
@@ -145,7 +146,7 @@ END_TEST
 START_TEST(bytes_of_a_sequence_do_not_depend_on_others)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i);
-    if (!products)
+    if (test_lacks(products))
         return;
     outcome together = run(2, products);
     test_model model = make_large(2, products);
@@ -185,7 +186,7 @@ enum { CHOICES = 6 };
 START_TEST(chosen_rows_are_those_of_all)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
-    if (!products)
+    if (test_lacks(products))
         return;
     outcome all = run(1, products);
     test_model model = make_large(2, products);
@@ -247,7 +248,7 @@ static void check_gradients(
 START_TEST(variants_agree)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
-    if (!products)
+    if (test_lacks(products))
         return;
     mlm_encoder_config config = large_config();
     if (_i >= VARIANTS) {
@@ -304,7 +305,7 @@ START_TEST(labels_add_up)
 {
     enum { PARTS = 4 };
     const mlm__products *products = mlm__products_variant((size_t)_i);
-    if (!products)
+    if (test_lacks(products))
         return;
     outcome together = run(2, products);
     test_model model = make_large(2, products);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernels/kernels.h"
 
@@ -25,4 +26,14 @@ bool test_take_path(void)
         printf("1..0 # SKIP this CPU or this build has no %s\n", path);
     mlm__kernels_most = (int)most;
     return has;
+}
+
+bool test_lacks(const mlm__products *products)
+{
+    /* Past stdio's buffer, which a forked test inherits and would print again. */
+    if (!products && getenv("MLM_TEST_KERNELS"))
+        dprintf(STDOUT_FILENO, "# elsewhere: the run without MLM_TEST_KERNELS has this\n");
+    else if (!products)
+        dprintf(STDOUT_FILENO, "# skipped: this CPU or this build lacks these instructions\n");
+    return !products;
 }

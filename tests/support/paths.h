@@ -1,9 +1,10 @@
-/* Paths of the CPU. */
+/* Paths of the CPU, and what it lacks. */
 #ifndef MLM_TESTS_PATHS_H
 #define MLM_TESTS_PATHS_H
 
 #include <stdbool.h>
 
+#include "kernels/products.h"
 #include "support/support.h"
 
 /* Before anything else: kernels and products are from now on those of the lesser CPU that
@@ -18,5 +19,9 @@ bool test_take_path(void);
         Suite *(*const suites[])(void) = {__VA_ARGS__};                                            \
         return test_take_path() ? test_main(suites, sizeof suites / sizeof suites[0]) : 0;         \
     }
+
+/* Whether products, which a test is about, are NULL: the test returns, and a TAP comment says that
+   it was skipped; or, where MLM_TEST_KERNELS leaves them out, that the run without it has them. */
+bool test_lacks(const mlm__products *products);
 
 #endif
