@@ -99,13 +99,13 @@ configuration release '' ''
 
 export CK_FORK=no
 export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-# A whole model on the best path only; the kernels' own tests take every one.
+# Whole models with the best row kernels only; the kernels' own tests take all.
 configuration sanitized '-Dbuildtype=debugoptimized -Db_sanitize=address,undefined' \
-    '--timeout-multiplier 5 --no-suite paths'
+    '--timeout-multiplier 5 --no-suite cpus'
 
 if [ $full = yes ]; then
     numeric='--suite kernels --suite layers --suite encoder --suite trainer'
-    # Not in double: central differences are long, and on one thread.
+    # Not in double: the same source, and central differences are long.
     configuration threads '-Dbuildtype=debugoptimized -Db_sanitize=thread' \
         "--timeout-multiplier 10 --suite base --suite tokens --suite threads $numeric --no-suite double"
     CC=clang CXX=clang++ configuration fuzz '-Dbuildtype=debugoptimized -Db_sanitize=address,undefined' \

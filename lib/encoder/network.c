@@ -38,7 +38,7 @@ int32_t mlm__network_chunk_most(const mlm__network *network)
 int32_t mlm__network_chunk_end(
     const mlm__network *network, const int32_t *offsets, int32_t B, int32_t b0)
 {
-    enum { SHARING = 4 }; /* of four, each is three quarters full at least */
+    enum { SHARING = 4 }; /* four are about three quarters full at least */
     const int32_t most = mlm__network_chunk_most(network);
     const int32_t full = full_end(offsets, B, b0, most);
     const int32_t others = full_count(offsets, B, full, most, SHARING);

@@ -249,10 +249,13 @@ static int32_t larger(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-/* By half at least, since all of the room is made anew. */
-static int32_t grown(int32_t had, int32_t need)
+/* By half at least, since all of the room is made anew, up to what there can be. */
+static int32_t grown(int32_t had, int32_t need, int32_t most)
 {
-    return need <= had ? had : larger(need, had + had / 2);
+    if (need <= had)
+        return had;
+    const int32_t more = had + had / 2;
+    return more > most ? most : larger(need, more);
 }
 
 mlm_status mlm__network_reserve(
@@ -262,9 +265,9 @@ mlm_status mlm__network_reserve(
     if (network->memory && N <= network->N && B <= network->B && T <= network->T &&
         training <= network->training)
         return MLM_OK;
-    N = larger(N, network->N);
-    B = grown(network->B, B);
-    T = grown(network->T, T);
+    N = larger(N, network->N); /* nearly all of the room is for these: no more than asked for */
+    B = grown(network->B, B, N);
+    T = grown(network->T, T, network->layout->config.max_position_embeddings);
     training = larger(training, network->training);
     /* The old room goes first, so that there are never two. */
     mlm__free(network->runtime, network->memory);

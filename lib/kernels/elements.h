@@ -1,6 +1,6 @@
-/* What products.c multiplies, and by which instructions: the one place that knows the CPU. An
-   `element` is a float, or two bf16 that follow each other along k, whose products are added to the
-   sum by one instruction. */
+/* What products.c multiplies, and by which instructions: the one place for what depends on the CPU.
+   An `element` is a float, or two bf16 that follow each other along k, whose products are added to
+   the sum by one instruction. */
 #ifndef MLM_KERNELS_ELEMENTS_H
 #define MLM_KERNELS_ELEMENTS_H
 
@@ -149,6 +149,75 @@ static inline const element *elements_in_place(mlm__operand from, size_t at, siz
     (void)k;
     return from.numbers + at;
 }
+
+#endif
+
+/* join_rows and join_columns at a matrix's edge: numbers that are not there are 0. */
+static inline elements join_rows_part(mlm__operand from, size_t at, size_t k, size_t columns)
+{
+    float part[ELEMENT * LANES] = {0};
+    for (size_t l = 0; l < k && l < ELEMENT; l++)
+        copy_numbers(from, at + l * from.stride, columns, part + l * LANES);
+    return join_rows((mlm__operand){.numbers = part, .stride = LANES}, 0);
+}
+
+static inline elements_8 join_columns_part(mlm__operand from, size_t at, size_t k)
+{
+    float part[ELEMENT * 8] = {0};
+    copy_numbers(from, at, k, part);
+    return join_columns((mlm__operand){.numbers = part}, 0);
+}
+
+static inline void transpose_8(const elements_8 in[8], elements_8 out[8])
+{
+    __m256 t[8], u[8];
+    for (size_t i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps((__m256)in[i], (__m256)in[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps((__m256)in[i], (__m256)in[i + 1]);
+    }
+    for (size_t i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        out[i] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        out[i + 4] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+    }
+}
+
+/* ---- rounding --------------------------------------------------------------------------- */
+
+#ifdef __AVX512BF16__
+
+static inline void to_bf16(size_t n, const real *numbers, uint16_t *bf16)
+{
+    const mlm__operand from = {.numbers = numbers};
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(
+            _mm512_loadu_ps(numbers + i + 16), _mm512_loadu_ps(numbers + i));
+        memcpy(bf16 + i, &both, sizeof both);
+    }
+    for (; i < n; i += 16) {
+        const elements_8 joined =
+            n - i >= 16 ? join_columns(from, i) : join_columns_part(from, i, n - i);
+        memcpy(bf16 + i, &joined, (n - i < 16 ? n - i : 16) * sizeof *bf16);
+    }
+}
+
+static inline void from_bf16(size_t n, real factor, const uint16_t *bf16, real *numbers)
+{
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = factor * float_of_bf16(bf16[i]);
+}
+
+#define ROUNDING .round = to_bf16, .widen = from_bf16
+
+#else
+
+#define ROUNDING .round = NULL, .widen = NULL
 
 #endif
 

@@ -3,8 +3,8 @@
 
    The design is that of Goto and van de Geijn 2008, "Anatomy of high-performance matrix
    multiplication": C is computed in tiles that stay in registers while k goes by. Of A a number is
-   spread over a vector, of B a panel of PANEL columns lies together. Whether they are floats or bf16
-   is said in elements.h; all else is the same in both. */
+   spread over a vector, of B a panel of PANEL columns lies together. What is multiplied, and by which
+   instructions, is in elements.h; all here is the same for every CPU. */
 #include "kernels/elements.h"
 #include "kernels/variants.h"
 
@@ -151,22 +151,6 @@ static void tiles_of_panel(size_t m, size_t columns, size_t k, left a, const ele
 
 /* ---- packing -------------------------------------------------------------------------- */
 
-/* join_rows and join_columns at a matrix's edge: numbers that are not there are 0. */
-static inline elements join_rows_part(mlm__operand from, size_t at, size_t k, size_t columns)
-{
-    float part[ELEMENT * LANES] = {0};
-    for (size_t l = 0; l < k && l < ELEMENT; l++)
-        copy_numbers(from, at + l * from.stride, columns, part + l * LANES);
-    return join_rows((mlm__operand){.numbers = part, .stride = LANES}, 0);
-}
-
-static inline elements_8 join_columns_part(mlm__operand from, size_t at, size_t k)
-{
-    float part[ELEMENT * 8] = {0};
-    copy_numbers(from, at, k, part);
-    return join_columns((mlm__operand){.numbers = part}, 0);
-}
-
 /* k rows of a matrix from number `at` on to [k][step] elements: of each its columns, and zeros up
    to width, a multiple of LANES. */
 static inline void pack_rows(
@@ -187,25 +171,6 @@ static inline void pack_rows(
         }
         if (j < width)
             memset(packed + j, 0, (width - j) * sizeof *packed);
-    }
-}
-
-static inline void transpose_8(const elements_8 in[8], elements_8 out[8])
-{
-    __m256 t[8], u[8];
-    for (size_t i = 0; i < 8; i += 2) {
-        t[i] = _mm256_unpacklo_ps((__m256)in[i], (__m256)in[i + 1]);
-        t[i + 1] = _mm256_unpackhi_ps((__m256)in[i], (__m256)in[i + 1]);
-    }
-    for (size_t i = 0; i < 8; i += 4) {
-        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
-        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
-        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
-    }
-    for (size_t i = 0; i < 4; i++) {
-        out[i] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
-        out[i + 4] = (elements_8)_mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
     }
 }
 
@@ -307,33 +272,7 @@ static void multiply(size_t m, size_t n, size_t k, real alpha, mlm__operand a, m
         }
 }
 
-/* ---- rounding --------------------------------------------------------------------------- */
-
-#ifdef __AVX512BF16__
-
-static void to_bf16(size_t n, const real *numbers, uint16_t *bf16)
-{
-    const mlm__operand from = {.numbers = numbers};
-    size_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(
-            _mm512_loadu_ps(numbers + i + 16), _mm512_loadu_ps(numbers + i));
-        memcpy(bf16 + i, &both, sizeof both);
-    }
-    for (; i < n; i += 16) {
-        const elements_8 joined =
-            n - i >= 16 ? join_columns(from, i) : join_columns_part(from, i, n - i);
-        memcpy(bf16 + i, &joined, least(16, n - i) * sizeof *bf16);
-    }
-}
-
-static void from_bf16(size_t n, real factor, const uint16_t *bf16, real *numbers)
-{
-    for (size_t i = 0; i < n; i++)
-        numbers[i] = factor * float_of_bf16(bf16[i]);
-}
-
-#endif
+/* ---- the table ------------------------------------------------------------------------- */
 
 #define TEXT_OF(name) TEXT(name)
 #define TEXT(name) #name
@@ -347,8 +286,5 @@ const mlm__products TABLE_OF(MLM_PRODUCTS_VARIANT) = {
     .room_size = sizeof(rooms),
     .packed_size = packed_size,
     .pack = pack,
-#ifdef __AVX512BF16__
-    .round = to_bf16,
-    .widen = from_bf16,
-#endif
+    ROUNDING,
 };

@@ -77,21 +77,27 @@ def best_of(workers, rate, probe):
     """The fastest of {name: function that makes a worker}; the others end. Each is probed, then the
     fastest before it and it once more; of the last two probes of each the better counts, since other
     work only slows. There are never more than two, for memory."""
+    def ask(name, worker, **request):
+        try:
+            return worker.ask(**request)
+        except RuntimeError as error:
+            print(f"    {name}: {error}", flush=True)
+            return None
+
     best = None
     for name, make in workers.items():
         worker = make()
-        try:
-            result = worker.ask(**probe)
-        except RuntimeError as error:
-            print(f"    {name}: {error}", flush=True)
+        result = ask(name, worker, **probe)
+        if not result:
             worker.end()
             continue
         print(f"    {name}: {rate(result):.5g}, first call {result['warm']:.0f} s", flush=True)
         winner = (name, worker, [rate(result)])
         if best:
-            for _, one, rates in (best, winner):
-                rates.append(rate(one.ask(seconds=probe["seconds"])))
-            loser, winner = sorted((best, winner), key=lambda one: max(one[2][-2:]))
+            for one, again, rates in (best, winner):
+                result = ask(one, again, seconds=probe["seconds"])
+                rates[:] = [rates[-1], rate(result)] if result else [0]
+            loser, winner = sorted((best, winner), key=lambda one: max(one[2]))
             loser[1].end()
         best = winner
     return best[:2] if best else (None, None)

@@ -232,7 +232,7 @@ static mlm_status training_create(const step_arguments *a, training *t)
     mlm_trainer_options_init(&trainer_options, sizeof trainer_options);
     trainer_options.lr_scheduler = MLM_LR_CONSTANT;
     must(mlm_trainer_create(runtime, encoder, &trainer_options, &t->trainer));
-    /* At once the memory for the batch that needs the most: growing would be timed. */
+    /* Room for every batch before the first step: to make it would be timed. */
     for (size_t i = 0; i < t->load.count; i++)
         must(mlm__chunks_reserve(encoder, &t->load.batches[i], true));
     return MLM_OK;

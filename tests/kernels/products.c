@@ -15,7 +15,7 @@
 #include "kernels/products.h"
 #include "kernels/suites.h"
 #include "mlm/mlm.h"
-#include "support/paths.h"
+#include "support/cpu.h"
 #include "support/support.h"
 
 /* m, n, k: a tile, less, more, several blocks of each dimension. */

@@ -122,7 +122,7 @@ START_TEST(of_any_tokens)
 END_TEST
 
 /* Cut into 15 groups of two blocks each, but the last one's second has no width; with labels in
-   several of them. */
+   several of them. 40 numbers of the decoder's bias are one of every block at least. */
 START_TEST(of_a_large_vocabulary)
 {
     static const int32_t large[15] = {

@@ -1,42 +1,59 @@
-/* Linear layers in both directions against loops in double: forward in wide tiles, backward, where
-   there are few, in narrow ones. */
+/* Linear layers in both directions against loops in double, in tiles of every width. */
 #include "layers/linear.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "layers/suites.h"
 #include "layers/workspace.h"
-#include "support/paths.h"
+#include "support/cpu.h"
 #include "support/support.h"
 
-enum { N = 600, K = 300, O = 600 };
+enum { K = 300, O = 600 };
+
+/* With few rows tiles are narrow, with many wide. */
+enum { ROW_COUNTS = 2 };
+static const struct {
+    size_t N, forward, backward; /* rows, and columns of the widest tile */
+} cases[ROW_COUNTS] = {{600, 64, 64}, {2100, 256, 128}};
 
 typedef struct visits {
     size_t columns;   /* of the result */
     uint8_t *visited; /* [rows, columns] */
+    atomic_size_t widest;
 } visits;
 
 static void visit(void *context, mlm__tile tile)
 {
     visits *seen = context;
+    size_t widest = atomic_load(&seen->widest);
+    while (tile.columns > widest &&
+           !atomic_compare_exchange_weak(&seen->widest, &widest, tile.columns))
+        ;
     for (size_t i = tile.row; i < tile.row + tile.rows; i++)
         for (size_t j = tile.column; j < tile.column + tile.columns; j++)
             seen->visited[i * seen->columns + j]++;
 }
 
-static void check_visits(const visits *seen)
+static void check_visits(visits *seen, size_t N, size_t widest)
 {
     for (size_t i = 0; i < N * seen->columns; i++)
         ck_assert_int_eq(seen->visited[i], 1);
+    ck_assert_uint_eq(atomic_load(&seen->widest), widest);
 }
+
+enum { VARIANTS = 3 };
 
 START_TEST(tiles_make_the_whole_layer)
 {
-    const mlm__products *products = mlm__products_variant((size_t)_i);
+    const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
     if (test_lacks(products))
         return;
+    const size_t N = cases[_i / VARIANTS].N;
+    /* Of many rows every seventh, which are all rows of a tile, and the last. */
+    const size_t step = N > cases[0].N ? 7 : 1, first = (N - 1) % step;
     mlm__compute compute = test_compute(products);
     real *weight = test_numbers(O * K, 1), *bias = test_numbers(O, 2);
     real *x = test_numbers(N * K, 3), *y = test_numbers(N * O, 4);
@@ -45,12 +62,12 @@ START_TEST(tiles_make_the_whole_layer)
     if (products->begin)
         products->begin();
 
-    visits forward = {O, calloc(N, O)}, backward = {K, calloc(N, K)};
+    visits forward = {O, calloc(N, O), 0}, backward = {K, calloc(N, K), 0};
     ck_assert(forward.visited && backward.visited);
     mlm__linear_forward(
         &compute, weights, N, K, O, mlm__plain(x, K), (mlm__rows){.numbers = y}, visit, &forward);
-    check_visits(&forward);
-    for (size_t i = 0; i < N; i++)
+    check_visits(&forward, N, cases[_i / VARIANTS].forward);
+    for (size_t i = first; i < N; i += step)
         for (size_t o = 0; o < O; o++) {
             double sum = (double)bias[o];
             for (size_t k = 0; k < K; k++)
@@ -61,8 +78,8 @@ START_TEST(tiles_make_the_whole_layer)
     real *dx = test_numbers(N * K, 5), *before = test_numbers(N * K, 5);
     mlm__linear_backward(&compute, weights, N, K, O, mlm__plain(y, O), true,
         (mlm__rows){.numbers = dx}, visit, &backward);
-    check_visits(&backward);
-    for (size_t i = 0; i < N; i++)
+    check_visits(&backward, N, cases[_i / VARIANTS].backward);
+    for (size_t i = first; i < N; i += step)
         for (size_t k = 0; k < K; k++) {
             double sum = (double)before[i * K + k];
             for (size_t o = 0; o < O; o++)
@@ -90,6 +107,7 @@ START_TEST(rounded_rows)
     const mlm__products *products = mlm__products_get(true);
     if (test_lacks(products->bf16 ? products : NULL))
         return;
+    const size_t N = cases[_i].N;
     mlm__compute compute = test_compute(products);
     real *weight = test_numbers(O * K, 1), *bias = test_numbers(O, 2);
     real *x = test_numbers(N * K, 3), *y = test_numbers(N * O, 4);
@@ -141,6 +159,7 @@ START_TEST(rounded_rows_backward)
     const mlm__products *products = mlm__products_get(true);
     if (test_lacks(products->bf16 ? products : NULL))
         return;
+    const size_t N = cases[_i].N;
     mlm__compute compute = test_compute(products);
     real *weight = test_numbers(O * K, 1), *dy = test_numbers(N * O, 3);
     real *dx = test_numbers(N * K, 4);
@@ -170,9 +189,9 @@ Suite *linear_suite(void)
 {
     Suite *suite = suite_create("linear");
     TCase *tests = tcase_create("linear");
-    tcase_add_loop_test(tests, tiles_make_the_whole_layer, 0, 3);
-    tcase_add_test(tests, rounded_rows);
-    tcase_add_test(tests, rounded_rows_backward);
+    tcase_add_loop_test(tests, tiles_make_the_whole_layer, 0, ROW_COUNTS * VARIANTS);
+    tcase_add_loop_test(tests, rounded_rows, 0, ROW_COUNTS);
+    tcase_add_loop_test(tests, rounded_rows_backward, 0, ROW_COUNTS);
     suite_add_tcase(suite, tests);
     return suite;
 }

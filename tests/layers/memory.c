@@ -2,7 +2,7 @@
 #include "base/runtime.h"
 #include "encoder/network.h"
 #include "layers/suites.h"
-#include "support/paths.h"
+#include "support/cpu.h"
 
 static const struct {
     int32_t T;

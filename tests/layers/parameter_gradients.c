@@ -7,7 +7,7 @@
 
 #include "layers/suites.h"
 #include "layers/workspace.h"
-#include "support/paths.h"
+#include "support/cpu.h"
 #include "support/support.h"
 
 /* Two linear maps of the same x, as of queries and keys, between two with an x of their own. WIDE is

@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "layers/model.h"
 #include "layers/suites.h"
-#include "support/paths.h"
+#include "support/cpu.h"
 #include "support/support.h"
 
 /* Large enough that loops have several pieces and a remainder and are shared by threads: N H numbers
@@ -244,7 +244,7 @@ static void check_gradients(
 
 /* Each with cblas, in even and odd widths. That bf16 is no worse than it must be is for the
    comparison with PyTorch to say; here an operand taken from a wrong place would be seen, which puts
-   a gradient far off, while rounding alone puts the smallest 11 % off in bf16 and 2e-5 in fp32. */
+   a gradient much farther off than rounding alone. */
 START_TEST(variants_agree)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);

@@ -2,14 +2,14 @@
    test_checkpoint.c. Nothing is asserted: Check knows only the processes that it made. */
 #include <stdlib.h>
 
-#include "support/paths.h"
+#include "support/cpu.h"
 #include "training.h"
 
 int main(int argc, char **argv)
 {
     mlm_encoder *encoder;
     mlm_trainer *trainer;
-    if (argc != 4 || !test_take_path())
+    if (argc != 4 || !test_take_cpu())
         return EXIT_FAILURE;
     if (mlm_encoder_load(NULL, argv[1], NULL, &encoder) != MLM_OK)
         return EXIT_FAILURE;
