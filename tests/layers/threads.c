@@ -16,10 +16,6 @@
 enum { V = 9001, H = 72, B = 4, N = 450, T = 160 };
 static const int32_t offsets[B + 1] = {0, 160, 160 + 133, 160 + 133 + 1, N};
 
-/* The smallest width that has the vocabulary cut as a large model's is, with 40 groups, the last one
-   of 5 tokens. */
-enum { V_WIDE = 2501, H_WIDE = 768 };
-
 typedef struct outcome {
     real *hidden, *gradients;
     size_t size, hidden_count;
@@ -120,19 +116,25 @@ static void outcome_free(outcome *result)
 
 enum { VARIANTS = 4 };
 
+/* Of the usual size; of the smallest width that has the vocabulary cut as a large model's is, into 40
+   groups, the last one of 5 tokens; and with so many blocks of the vocabulary that the sums over them
+   are shared too. */
+static const struct {
+    int32_t vocab_size, hidden_size, num_attention_heads, threads;
+} sizes[] = {{V, H, 4, 2}, {V, H, 4, 3}, {2501, 768, 12, 4}, {90001, 12, 3, 2}};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
 START_TEST(bytes_do_not_depend_on_threads)
 {
     const mlm__products *products = mlm__products_variant((size_t)_i % VARIANTS);
     if (test_lacks(products))
         return;
     mlm_encoder_config config = large_config();
-    if (_i / VARIANTS == 2) {
-        config.vocab_size = V_WIDE;
-        config.hidden_size = H_WIDE;
-        config.num_attention_heads = 12;
-    }
+    config.vocab_size = sizes[_i / VARIANTS].vocab_size;
+    config.hidden_size = sizes[_i / VARIANTS].hidden_size;
+    config.num_attention_heads = sizes[_i / VARIANTS].num_attention_heads;
     outcome one = run_config(&config, 1, products);
-    outcome more = run_config(&config, 2 + _i / VARIANTS, products);
+    outcome more = run_config(&config, sizes[_i / VARIANTS].threads, products);
     ck_assert(isfinite(one.sums.loss));
     ck_assert_mem_eq(one.hidden, more.hidden, one.hidden_count * sizeof(real));
     ck_assert_mem_eq(one.gradients, more.gradients, one.size * sizeof(real));
@@ -388,7 +390,7 @@ Suite *threads_suite(void)
     Suite *suite = suite_create("threads");
     TCase *tests = tcase_create("bytes");
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, bytes_do_not_depend_on_threads, 0, 3 * VARIANTS);
+    tcase_add_loop_test(tests, bytes_do_not_depend_on_threads, 0, SIZES * VARIANTS);
     tcase_add_loop_test(tests, bytes_of_a_sequence_do_not_depend_on_others, 1, VARIANTS);
     tcase_add_loop_test(tests, chosen_rows_are_those_of_all, 0, CHOICES * VARIANTS);
     tcase_add_loop_test(tests, variants_agree, 0, 2 * VARIANTS);
